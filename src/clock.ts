@@ -1,0 +1,37 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Time for pauses and for measuring batches. Monotonic: it never jumps, whatever happens to the wall clock. */
+export interface Clock {
+  /** Milliseconds since some moment, with a fraction. */
+  nowMs(): number
+  /** Resolves after `ms`, or at once when `signal` aborts; it may then also reject. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  async sleep(ms, signal) {
+    await delay(ms, undefined, { signal, ref: true }).catch((error: unknown) => {
+      if (!signal?.aborted) throw error
+    })
+  },
+}
+
+/** Sleeps on any clock, also one that ignores the signal, and resolves at once when the signal aborts. */
+export async function sleepUnlessAborted(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  let onAbort = () => {}
+  const aborted = new Promise<void>((resolve) => {
+    onAbort = resolve
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  const slept = clock.sleep(ms, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  try {
+    await Promise.race([slept, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,213 @@
+import type { Query } from '../database.js'
+import { quoteTable, type TableName } from '../identifier.js'
+import type { ForeignKey, TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
+
+// A partitioned table itself has no rows: what is known of its leaves is added up.
+const TABLE = `
+  SELECT c.oid::text AS oid,
+    n.nspname::text AS schema,
+    c.relname::text AS name,
+    c.relkind::text AS kind,
+    CASE WHEN c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) THEN 1 ELSE 0 END AS inherited,
+    CASE
+      WHEN c.relkind = 'p' THEN (
+        SELECT sum(leaf.reltuples) FILTER (WHERE leaf.reltuples >= 0)
+        FROM pg_partition_tree(c.oid) AS tree
+        JOIN pg_class AS leaf ON leaf.oid = tree.relid
+        WHERE tree.isleaf
+      )
+      WHEN c.reltuples >= 0 THEN c.reltuples
+    END::float8 AS rows
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.oid = to_regclass($1::text)`
+
+const COLUMNS = `
+  WITH RECURSIVE below AS (
+    SELECT a.attnum, a.atttypid AS type_id, a.atttypmod AS modifier
+    FROM pg_attribute AS a
+    WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT below.attnum, t.typbasetype, CASE WHEN below.modifier = -1 THEN t.typtypmod ELSE below.modifier END
+    FROM below
+    JOIN pg_type AS t ON t.oid = below.type_id
+    WHERE t.typtype = 'd'
+  )
+  SELECT a.attname::text AS name,
+    format_type(a.atttypid, a.atttypmod) AS type,
+    format_type(base.oid, below.modifier) AS base_type,
+    base.typname::text AS type_name,
+    CASE WHEN a.attnotnull THEN 1 ELSE 0 END AS not_null,
+    a.attgenerated::text AS generated,
+    a.attidentity::text AS identity
+  FROM pg_attribute AS a
+  JOIN below ON below.attnum = a.attnum
+  JOIN pg_type AS base ON base.oid = below.type_id AND base.typtype <> 'd'
+  WHERE a.attrelid = $1::text::oid
+  ORDER BY a.attnum`
+
+// indimmediate is false for a deferrable constraint: inside a transaction it may hold duplicates.
+const UNIQUE_KEYS = `
+  SELECT index_class.relname::text AS index,
+    CASE WHEN i.indisprimary THEN 1 ELSE 0 END AS is_primary,
+    json_agg(a.attname ORDER BY part.position)::text AS columns,
+    json_agg(
+      CASE WHEN part.collation_id <> a.attcollation
+        THEN quote_ident(collation_schema.nspname) || '.' || quote_ident(collation.collname) END
+      ORDER BY part.position
+    )::text AS collations,
+    CASE WHEN bool_and(a.attnotnull) THEN 1 ELSE 0 END AS not_null,
+    CASE WHEN bool_and(operators.opcdefault) THEN 1 ELSE 0 END AS ordered
+  FROM pg_index AS i
+  JOIN pg_class AS index_class ON index_class.oid = i.indexrelid
+  CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[], i.indclass::oid[])
+    WITH ORDINALITY AS part (attribute, collation_id, operators_id, position)
+  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = part.attribute
+  JOIN pg_opclass AS operators ON operators.oid = part.operators_id
+  LEFT JOIN pg_collation AS collation ON collation.oid = part.collation_id
+  LEFT JOIN pg_namespace AS collation_schema ON collation_schema.oid = collation.collnamespace
+  WHERE i.indrelid = $1::text::oid
+    AND i.indisunique
+    AND i.indisvalid
+    AND i.indisready
+    AND i.indimmediate
+    AND i.indpred IS NULL
+    AND i.indexprs IS NULL
+    AND part.position <= i.indnkeyatts
+  GROUP BY i.indexrelid, i.indisprimary, index_class.relname
+  ORDER BY i.indisprimary DESC, index_class.relname`
+
+const FOREIGN_KEYS = `
+  SELECT c.conname::text AS name,
+    (
+      SELECT json_agg(a.attname ORDER BY part.position)
+      FROM unnest(c.conkey) WITH ORDINALITY AS part (attribute, position)
+      JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = part.attribute
+    )::text AS columns,
+    (
+      SELECT json_agg(a.attname ORDER BY part.position)
+      FROM unnest(c.confkey) WITH ORDINALITY AS part (attribute, position)
+      JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = part.attribute
+    )::text AS parent_columns,
+    parent.relname::text AS parent,
+    parent_schema.nspname::text AS parent_schema
+  FROM pg_constraint AS c
+  JOIN pg_class AS parent ON parent.oid = c.confrelid
+  JOIN pg_namespace AS parent_schema ON parent_schema.oid = parent.relnamespace
+  WHERE c.conrelid = $1::text::oid AND c.contype = 'f'
+  ORDER BY c.conname`
+
+const TABLE_NAMES = `
+  SELECT c.relname::text AS name
+  FROM pg_class AS c
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND CASE WHEN $1::text IS NULL THEN n.nspname = ANY (current_schemas(false)) ELSE n.nspname = $1::text END
+  ORDER BY c.relname
+  LIMIT 5000`
+
+const KINDS: Readonly<Record<string, TableKind>> = {
+  r: 'table',
+  p: 'partitioned table',
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+}
+
+export async function describePostgresTable(query: Query, table: TableName): Promise<TableDescription | null> {
+  const [found] = (await query<TableRow>(TABLE, [quoteTable(table, 'postgres')])).rows
+  if (!found) return null
+  const columns = (await query<ColumnRow>(COLUMNS, [found.oid])).rows
+  const uniqueKeys = (await query<UniqueKeyRow>(UNIQUE_KEYS, [found.oid])).rows.map(toUniqueKey)
+  const foreignKeys = (await query<ForeignKeyRow>(FOREIGN_KEYS, [found.oid])).rows
+  return {
+    dialect: 'postgres',
+    schema: found.schema,
+    name: found.name,
+    kind: KINDS[found.kind] ?? 'other',
+    inherited: found.inherited === 1,
+    withoutRowid: false,
+    columns: columns.map(toColumn),
+    primaryKey: uniqueKeys.find((key) => key.primary) ?? null,
+    uniqueKeys,
+    foreignKeys: foreignKeys.map(toForeignKey),
+    estimatedRows: found.rows === null ? null : Math.round(found.rows),
+  }
+}
+
+/** Names of tables in the schema that is searched, for a suggestion. */
+export async function postgresTableNames(query: Query, table: TableName): Promise<string[]> {
+  const schema = typeof table === 'string' ? null : (table.schema ?? null)
+  return (await query<{ name: string }>(TABLE_NAMES, [schema])).rows.map((row) => row.name)
+}
+
+interface TableRow {
+  oid: string
+  schema: string
+  name: string
+  kind: string
+  inherited: number
+  rows: number | null
+}
+
+interface ColumnRow {
+  name: string
+  type: string
+  base_type: string
+  type_name: string
+  not_null: number
+  generated: string
+  identity: string
+}
+
+interface UniqueKeyRow {
+  index: string
+  is_primary: number
+  columns: string
+  collations: string
+  not_null: number
+  ordered: number
+}
+
+interface ForeignKeyRow {
+  name: string
+  columns: string
+  parent: string
+  parent_schema: string
+  parent_columns: string
+}
+
+function toColumn(row: ColumnRow): TableColumn {
+  return {
+    name: row.name,
+    type: row.type,
+    baseType: row.base_type,
+    typeName: row.type_name,
+    notNull: row.not_null === 1,
+    generated: row.generated === 's' ? 'stored' : row.generated === 'v' ? 'virtual' : null,
+    identity: row.identity === 'a' ? 'always' : row.identity === 'd' ? 'by default' : null,
+  }
+}
+
+function toUniqueKey(row: UniqueKeyRow): UniqueKey {
+  return {
+    index: row.index,
+    primary: row.is_primary === 1,
+    columns: JSON.parse(row.columns) as string[],
+    collations: JSON.parse(row.collations) as (string | null)[],
+    notNull: row.not_null === 1,
+    ordered: row.ordered === 1,
+  }
+}
+
+function toForeignKey(row: ForeignKeyRow): ForeignKey {
+  return {
+    name: row.name,
+    columns: JSON.parse(row.columns) as string[],
+    references: {
+      schema: row.parent_schema,
+      name: row.parent,
+      columns: JSON.parse(row.parent_columns) as string[],
+    },
+  }
+}

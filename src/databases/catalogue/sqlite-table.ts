@@ -1,0 +1,195 @@
+import type { Query } from '../database.js'
+import { quoteIdentifier, type TableName } from '../identifier.js'
+import type { ForeignKey, TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
+
+// Temporary tables hide those of main, as they do in a statement without a schema.
+const TABLE = `
+  SELECT schema, name, type, wr
+  FROM pragma_table_list
+  WHERE name = $1 COLLATE NOCASE AND ($2 IS NULL OR schema = $2 COLLATE NOCASE)
+  ORDER BY CASE schema WHEN 'temp' THEN 0 WHEN 'main' THEN 1 ELSE 2 END
+  LIMIT 1`
+
+const TABLE_NAMES = `
+  SELECT name
+  FROM pragma_table_list
+  WHERE ($1 IS NULL OR schema = $1 COLLATE NOCASE) AND type IN ('table', 'view', 'virtual')
+  ORDER BY name`
+
+const COLUMNS = `
+  SELECT name, type, "notnull" AS not_null, pk, hidden
+  FROM pragma_table_xinfo($1, $2)
+  ORDER BY cid`
+
+const UNIQUE_INDEXES = `
+  SELECT name, origin
+  FROM pragma_index_list($1, $2)
+  WHERE "unique" = 1 AND partial = 0
+  ORDER BY CASE origin WHEN 'pk' THEN 0 ELSE 1 END, name`
+
+const INDEX_COLUMNS = `
+  SELECT name, coll, "desc" AS descending
+  FROM pragma_index_xinfo($1, $2)
+  WHERE key = 1
+  ORDER BY seqno`
+
+const FOREIGN_KEYS = `
+  SELECT id, seq, "table" AS parent, "from" AS column_name, "to" AS parent_column
+  FROM pragma_foreign_key_list($1, $2)
+  ORDER BY id, seq`
+
+const KINDS: Readonly<Record<string, TableKind>> = { table: 'table', view: 'view', virtual: 'virtual table' }
+
+export async function describeSqliteTable(query: Query, table: TableName): Promise<TableDescription | null> {
+  const [name, schema] = typeof table === 'string' ? [table, null] : [table.name, table.schema ?? null]
+  const [found] = (await query<TableRow>(TABLE, [name, schema])).rows
+  if (!found) return null
+  const place = [found.name, found.schema]
+  const columnRows = (await query<ColumnRow>(COLUMNS, place)).rows
+  const indexRows = (await query<IndexRow>(UNIQUE_INDEXES, place)).rows
+  const rowidAlias = rowidAliasOf(found, columnRows, indexRows)
+  const columns = columnRows.map((row) => toColumn(row, row.name === rowidAlias || (found.wr === 1 && row.pk > 0)))
+  const uniqueKeys = await readUniqueKeys(query, found.schema, indexRows, columns)
+  if (rowidAlias !== null) uniqueKeys.unshift(rowidKey(rowidAlias))
+  return {
+    dialect: 'sqlite',
+    schema: found.schema,
+    name: found.name,
+    kind: KINDS[found.type] ?? 'other',
+    inherited: false,
+    withoutRowid: found.wr === 1,
+    columns,
+    primaryKey: uniqueKeys.find((key) => key.primary) ?? null,
+    uniqueKeys,
+    foreignKeys: await readForeignKeys(query, found),
+    estimatedRows: await estimatedRows(query, found),
+  }
+}
+
+/** Names of tables that could have been meant, for a suggestion. */
+export async function sqliteTableNames(query: Query, table: TableName): Promise<string[]> {
+  const schema = typeof table === 'string' ? null : (table.schema ?? null)
+  return (await query<{ name: string }>(TABLE_NAMES, [schema])).rows.map((row) => row.name)
+}
+
+interface TableRow {
+  schema: string
+  name: string
+  type: string
+  wr: number
+}
+
+interface ColumnRow {
+  name: string
+  type: string
+  not_null: number
+  pk: number
+  hidden: number
+}
+
+interface IndexRow {
+  name: string
+  origin: string
+}
+
+// INTEGER PRIMARY KEY is the rowid itself and has no index; `INTEGER PRIMARY KEY DESC` has one and may even be NULL.
+function rowidAliasOf(table: TableRow, columns: readonly ColumnRow[], indexes: readonly IndexRow[]): string | null {
+  const primary = columns.filter((column) => column.pk > 0)
+  const [only] = primary
+  if (table.type !== 'table' || table.wr === 1 || primary.length !== 1 || only === undefined) return null
+  return indexes.some((index) => index.origin === 'pk') ? null : only.name
+}
+
+function rowidKey(column: string): UniqueKey {
+  return { index: null, primary: true, columns: [column], collations: [null], notNull: true, ordered: true }
+}
+
+// `hidden`: 1 is a hidden column of a virtual table, 2 a virtual and 3 a stored generated column.
+function toColumn(row: ColumnRow, implicitlyNotNull: boolean): TableColumn {
+  return {
+    name: row.name,
+    type: row.type,
+    baseType: row.type,
+    typeName: row.type,
+    notNull: row.not_null === 1 || implicitlyNotNull,
+    generated: row.hidden === 2 ? 'virtual' : row.hidden === 3 ? 'stored' : null,
+    identity: null,
+  }
+}
+
+async function readUniqueKeys(
+  query: Query,
+  schema: string,
+  indexes: readonly IndexRow[],
+  columns: readonly TableColumn[],
+): Promise<UniqueKey[]> {
+  const keys: UniqueKey[] = []
+  for (const index of indexes) {
+    const parts = (await query<{ name: string | null; coll: string }>(INDEX_COLUMNS, [index.name, schema])).rows
+    const names = parts.map((part) => part.name)
+    // An expression has no name.
+    if (!names.every((name) => name !== null)) continue
+    keys.push({
+      index: index.name,
+      primary: index.origin === 'pk',
+      columns: names,
+      // The column's own collation can't be asked for, so the index's is always written out.
+      collations: parts.map((part) => quoteIdentifier(part.coll, 'sqlite')),
+      notNull: names.every((name) => columns.find((column) => column.name === name)?.notNull === true),
+      ordered: true,
+    })
+  }
+  return keys
+}
+
+interface ForeignKeyRow {
+  id: number
+  parent: string
+  column_name: string
+  parent_column: string | null
+}
+
+async function readForeignKeys(query: Query, table: TableRow): Promise<ForeignKey[]> {
+  const rows = (await query<ForeignKeyRow>(FOREIGN_KEYS, [table.name, table.schema])).rows
+  const byId = new Map<number, { parent: string; columns: string[]; parentColumns: (string | null)[] }>()
+  for (const row of rows) {
+    const key = byId.get(row.id) ?? { parent: row.parent, columns: [], parentColumns: [] }
+    key.columns.push(row.column_name)
+    key.parentColumns.push(row.parent_column)
+    byId.set(row.id, key)
+  }
+  return Promise.all(
+    [...byId.values()].map(async ({ parent, columns, parentColumns }) => ({
+      name: null,
+      columns,
+      references: {
+        schema: table.schema,
+        name: parent,
+        columns: parentColumns.every((column) => column !== null)
+          ? parentColumns
+          : await primaryKeyColumns(query, parent, table.schema),
+      },
+    })),
+  )
+}
+
+// A reference without columns means the parent's primary key.
+async function primaryKeyColumns(query: Query, table: string, schema: string): Promise<string[]> {
+  const { rows } = await query<ColumnRow>(COLUMNS, [table, schema])
+  return rows
+    .filter((row) => row.pk > 0)
+    .sort((a, b) => a.pk - b.pk)
+    .map((row) => row.name)
+}
+
+// The first number of a `stat` is the number of rows in the index, or in the table where `idx` is NULL.
+async function estimatedRows(query: Query, table: TableRow): Promise<number | null> {
+  const schema = quoteIdentifier(table.schema, 'sqlite')
+  const analysed = await query(`SELECT 1 FROM ${schema}.sqlite_schema WHERE name = 'sqlite_stat1'`)
+  if (analysed.rows.length === 0) return null
+  const { rows } = await query<{ estimate: number | null }>(
+    `SELECT max(CAST(stat AS INTEGER)) AS estimate FROM ${schema}.sqlite_stat1 WHERE tbl = $1`,
+    [table.name],
+  )
+  return rows[0]?.estimate ?? null
+}

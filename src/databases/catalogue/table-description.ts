@@ -1,0 +1,65 @@
+import type { Dialect, Query } from '../database.js'
+
+/** What reading the catalogue takes: statements on some connection. */
+export interface CatalogueReader {
+  readonly query: Query
+  readonly dialect: Dialect
+}
+
+export interface TableColumn {
+  readonly name: string
+  /** PostgreSQL: as `format_type` writes it, so it can be used in a cast; SQLite: as declared, '' without a type. */
+  readonly type: string
+  /** The type below all domains, with its modifier; the same as `type` where there is no domain. */
+  readonly baseType: string
+  /** PostgreSQL: the catalogue's name of the base type without modifier, as `timestamptz`; SQLite: as declared. */
+  readonly typeName: string
+  /** No row can hold a NULL in it. */
+  readonly notNull: boolean
+  readonly generated: 'stored' | 'virtual' | null
+  readonly identity: 'always' | 'by default' | null
+}
+
+/** A unique key that holds for every row at any moment: not partial, not on expressions, valid, not deferrable. */
+export interface UniqueKey {
+  /** The index's name; null where the rowid itself is the key (SQLite). */
+  readonly index: string | null
+  readonly primary: boolean
+  /** In the order of the index. */
+  readonly columns: readonly string[]
+  /** For each column the collation to compare with so that the index's order is used, as SQL; null is the column's own. */
+  readonly collations: readonly (string | null)[]
+  /** No column of it can be NULL, so it tells every row apart. */
+  readonly notNull: boolean
+  /** The index keeps the order of `<`, so a walk along it needs no sort. */
+  readonly ordered: boolean
+}
+
+export interface ForeignKey {
+  /** Null where it has no name (SQLite). */
+  readonly name: string | null
+  readonly columns: readonly string[]
+  readonly references: { readonly schema: string; readonly name: string; readonly columns: readonly string[] }
+}
+
+export type TableKind =
+  'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table' | 'virtual table' | 'other'
+
+/** A table as the catalogue knows it. */
+export interface TableDescription {
+  readonly dialect: Dialect
+  readonly schema: string
+  readonly name: string
+  readonly kind: TableKind
+  /** PostgreSQL: other tables inherit from it (not partitions), and no unique key spans them. */
+  readonly inherited: boolean
+  /** SQLite: WITHOUT ROWID. */
+  readonly withoutRowid: boolean
+  readonly columns: readonly TableColumn[]
+  readonly primaryKey: UniqueKey | null
+  /** All usable ones, the primary key first. */
+  readonly uniqueKeys: readonly UniqueKey[]
+  readonly foreignKeys: readonly ForeignKey[]
+  /** From the statistics, never counted; null when the table was never analysed. */
+  readonly estimatedRows: number | null
+}

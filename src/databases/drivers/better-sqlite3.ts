@@ -1,0 +1,164 @@
+import { createRequire } from 'node:module'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ConfigurationError } from '../../errors.js'
+import type { Database, QueryResult, Session, TransactionOptions } from '../database.js'
+import { SerialConnection } from './serial-connection.js'
+
+/** The part of a better-sqlite3 `Statement` that Evenkeel uses. */
+export interface BetterSqlite3Statement {
+  readonly reader: boolean
+  all(...values: unknown[]): unknown[]
+  run(...values: unknown[]): { changes: number }
+  safeIntegers(on?: boolean): unknown
+}
+
+/** The part of a better-sqlite3 `Database` that Evenkeel uses; structural, so that none of its types is needed. */
+export interface BetterSqlite3Database {
+  readonly inTransaction: boolean
+  prepare(sql: string): BetterSqlite3Statement
+  exec(sql: string): unknown
+  pragma(source: string, options?: { simple?: boolean }): unknown
+  close(): unknown
+}
+
+export interface FromBetterSqlite3Options {
+  /** How long a batch waits for another writer, in ms. Default 5 000. The wait never blocks the event loop. */
+  readonly busyTimeoutMs?: number
+}
+
+/**
+ * A SQLite database through better-sqlite3: a file name, for which a connection of our own is opened; or a `Database`
+ * that is ours alone (for `:memory:`), because statements of others would slip into our open transaction.
+ *
+ * @example
+ * import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
+ *
+ * const database = fromBetterSqlite3('app.db')
+ */
+export function fromBetterSqlite3<Handle extends BetterSqlite3Database = BetterSqlite3Database>(
+  source: string | Handle,
+  options: FromBetterSqlite3Options = {},
+): Database<Handle> {
+  const busyTimeoutMs = options.busyTimeoutMs ?? 5_000
+  if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) {
+    throw new ConfigurationError('fromBetterSqlite3', [`busyTimeoutMs must be a number of at least 0, not ${String(busyTimeoutMs)}`])
+  }
+  const own = typeof source === 'string'
+  const handle = own ? open<Handle>(source) : source
+  return new BetterSqlite3Adapter(handle, own, busyTimeoutMs)
+}
+
+function open<Handle>(file: string): Handle {
+  const require = createRequire(import.meta.url)
+  const Constructor = require('better-sqlite3') as new (file: string) => Handle
+  return new Constructor(file)
+}
+
+// Statements are prepared once; the bound keeps a program that builds SQL by itself from filling the memory.
+const MAX_PREPARED = 200
+
+class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Database<Handle> {
+  readonly dialect = 'sqlite' as const
+  readonly capabilities = { cancel: false, pinnedSession: true, concurrentTransactions: false }
+  readonly #handle: Handle
+  readonly #own: boolean
+  readonly #busyTimeoutMs: number
+  readonly #connection = new SerialConnection()
+  readonly #prepared = new Map<string, BetterSqlite3Statement>()
+
+  constructor(handle: Handle, own: boolean, busyTimeoutMs: number) {
+    this.#handle = handle
+    this.#own = own
+    this.#busyTimeoutMs = busyTimeoutMs
+    // Zero: SQLite's own wait would block the event loop, and with it a writer of this very process who is to be waited for.
+    handle.pragma('busy_timeout = 0')
+  }
+
+  transaction<T>(fn: (tx: Handle) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {
+    return this.#connection.run(async () => {
+      signal?.throwIfAborted()
+      await this.#whenNotBusy(() => this.#handle.exec('BEGIN IMMEDIATE'), signal)
+      try {
+        const result = await fn(this.#handle)
+        // In rollback-journal mode COMMIT waits for readers.
+        await this.#whenNotBusy(() => this.#handle.exec('COMMIT'), undefined)
+        return result
+      } catch (error) {
+        if (this.#handle.inTransaction) this.#handle.exec('ROLLBACK')
+        throw error
+      }
+    }, 'refuse')
+  }
+
+  session<T>(fn: (session: Session<Handle>) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {
+    return this.#connection.run(async () => {
+      signal?.throwIfAborted()
+      return fn({
+        connection: this.#handle,
+        query: (text, values) => this.#whenNotBusy(() => this.#run(text, values), signal),
+        cancel: async () => {},
+      })
+    }, 'join')
+  }
+
+  async query<Row>(_tx: Handle, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
+    return this.#run<Row>(text, values)
+  }
+
+  async close(): Promise<void> {
+    this.#prepared.clear()
+    if (this.#own) this.#handle.close()
+  }
+
+  #run<Row>(text: string, values: readonly unknown[] = []): QueryResult<Row> {
+    const statement = this.#prepare(text)
+    // `$1` is a named parameter to SQLite; its name is "1".
+    const bound = values.length === 0 ? [] : [Object.fromEntries(values.map((value, index) => [index + 1, toBinding(value)]))]
+    if (!statement.reader) return { rows: [], rowCount: statement.run(...bound).changes }
+    const rows = statement.all(...bound) as Record<string, unknown>[]
+    for (const row of rows) narrowIntegers(row)
+    return { rows: rows as Row[], rowCount: rows.length }
+  }
+
+  #prepare(text: string): BetterSqlite3Statement {
+    const known = this.#prepared.get(text)
+    if (known) return known
+    const statement = this.#handle.prepare(text)
+    // Without this, integers beyond 2^53 would come rounded.
+    if (statement.reader) statement.safeIntegers(true)
+    if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear()
+    this.#prepared.set(text, statement)
+    return statement
+  }
+
+  async #whenNotBusy<T>(attempt: () => T, signal: AbortSignal | undefined): Promise<T> {
+    const deadline = performance.now() + this.#busyTimeoutMs
+    for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 25)) {
+      try {
+        return attempt()
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= deadline) throw error
+      }
+      await delay(waitMs, undefined, { signal })
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
+  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
+}
+
+function toBinding(value: unknown): unknown {
+  if (typeof value === 'boolean') return value ? 1 : 0
+  // better-sqlite3 binds every number as a float: as a key of a column without affinity, 5.0 would be stored.
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  return value ?? null
+}
+
+function narrowIntegers(row: Record<string, unknown>): void {
+  for (const column in row) {
+    const value = row[column]
+    if (typeof value === 'bigint' && value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER) row[column] = Number(value)
+  }
+}

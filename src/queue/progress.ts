@@ -1,0 +1,45 @@
+import { InvalidProgressError } from '../errors.js'
+
+// Deeper than any bookmark, and far from where JSON.stringify itself gives up.
+const MAX_DEPTH = 500
+
+/**
+ * Progress as JSON text, when JSON holds it exactly.
+ *
+ * @throws InvalidProgressError naming the key that would come back changed
+ */
+export function encodeProgress(updateName: string, progress: unknown): string {
+  if (!isPlainObject(progress)) throw new InvalidProgressError(updateName, 'progress', `is ${kindOf(progress)}, not a JSON object`)
+  check(updateName, progress, 'progress', 0)
+  return JSON.stringify(progress)
+}
+
+function check(updateName: string, value: unknown, path: string, depth: number): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return
+  if (typeof value === 'number' && Number.isFinite(value)) return
+  if (depth > MAX_DEPTH) throw new InvalidProgressError(updateName, path, `is nested more than ${MAX_DEPTH} deep, or refers to itself`)
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) check(updateName, value[index], `${path}[${index}]`, depth + 1)
+    return
+  }
+  if (isPlainObject(value)) {
+    for (const [key, entry] of Object.entries(value)) check(updateName, entry, `${path}.${key}`, depth + 1)
+    return
+  }
+  throw new InvalidProgressError(updateName, path, `is ${kindOf(value)}, which JSON can't hold exactly`)
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && !('toJSON' in value && typeof value.toJSON === 'function')
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value)
+  if (typeof value === 'number') return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  if (Array.isArray(value)) return 'an array'
+  const name = (value.constructor as { name?: string } | undefined)?.name
+  return name ? `a ${name}` : 'an object that JSON rewrites'
+}

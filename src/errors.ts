@@ -83,9 +83,13 @@ export class AdoptionError extends EvenkeelError {
 /** The update isn't defined in this process. */
 export class UnknownUpdateError extends EvenkeelError {
   constructor(name: string, suggestion?: string) {
-    super('UNKNOWN_UPDATE', `no update "${name}" is defined here${suggestion ? `; did you mean "${suggestion}"?` : ''}`, {
-      hint: 'Pass its definition in `updates`, or check the spelling.',
-    })
+    super(
+      'UNKNOWN_UPDATE',
+      `no update "${name}" is defined here${suggestion ? `; did you mean "${suggestion}"?` : ''}`,
+      {
+        hint: 'Pass its definition in `updates`, or check the spelling.',
+      },
+    )
   }
 }
 
@@ -185,9 +189,13 @@ export class NeedsPersonError extends EvenkeelError {
   readonly updates: readonly UpdateNeedingPerson[]
 
   constructor(updates: readonly UpdateNeedingPerson[]) {
-    super('NEEDS_PERSON', `${updates.length} of the updates can't go on: ${updates.map((u) => `${u.name}: ${u.text}`).join('; ')}`, {
-      hint: 'Mend what is named, then retry or resume the updates.',
-    })
+    super(
+      'NEEDS_PERSON',
+      `${updates.length} of the updates can't go on: ${updates.map((u) => `${u.name}: ${u.text}`).join('; ')}`,
+      {
+        hint: 'Mend what is named, then retry or resume the updates.',
+      },
+    )
     this.updates = updates
   }
 }
@@ -195,9 +203,13 @@ export class NeedsPersonError extends EvenkeelError {
 /** The work of this database is switched off. */
 export class DisabledError extends EvenkeelError {
   constructor(databaseName: string, by: string | null, reason: string | null) {
-    super('DISABLED', `updates of database "${databaseName}" were disabled${by ? ` by ${by}` : ''}${reason ? `: ${reason}` : ''}`, {
-      hint: 'Run `evenkeel enable`, or call `updater.enable()`.',
-    })
+    super(
+      'DISABLED',
+      `updates of database "${databaseName}" were disabled${by ? ` by ${by}` : ''}${reason ? `: ${reason}` : ''}`,
+      {
+        hint: 'Run `evenkeel enable`, or call `updater.enable()`.',
+      },
+    )
   }
 }
 
@@ -225,10 +237,14 @@ export class LeaseLostError extends EvenkeelError {
 /** Strict mode (`onFailure: 'abort'`) gave up. */
 export class UpdaterAbortedError extends EvenkeelError {
   constructor(databaseName: string, updateName: string, attempts: number, cause: unknown) {
-    super('UPDATER_ABORTED', `the updater of "${databaseName}" stopped: update "${updateName}" failed ${attempts} times in a row`, {
-      hint: 'Mend the cause, then start the updater again.',
-      cause,
-    })
+    super(
+      'UPDATER_ABORTED',
+      `the updater of "${databaseName}" stopped: update "${updateName}" failed ${attempts} times in a row`,
+      {
+        hint: 'Mend the cause, then start the updater again.',
+        cause,
+      },
+    )
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Batch } from './plant.js'
 
-/** Batches until one is within 20 % of the target, counted from `from`; with `for` that many batches in a row must be. */
+/**
+ * Batches until one is within 20 % of the target, counted from `from`; with `for` that many batches in a row must be.
+ */
 export function batchesUntilClose(batches: readonly Batch[], from = 0, inARow = 1): number {
   for (let i = from; i + inARow <= batches.length; i += 1) {
     if (batches.slice(i, i + inARow).every(isClose)) return i - from

@@ -63,7 +63,12 @@ export function simulate(simulation: Simulation): readonly Batch[] {
     const whole = workMs + fixedMs
     const cancelled = whole > deadline * targetMs
     const durationMs = clock(Math.min(whole, deadline * targetMs))
-    tuner.record({ items, durationMs, ...(tellsOverhead && { overheadMs: clock(fixedMs) }), ...(cancelled && { cancelled }) })
+    tuner.record({
+      items,
+      durationMs,
+      ...(tellsOverhead && { overheadMs: clock(fixedMs) }),
+      ...(cancelled && { cancelled }),
+    })
     return { size, load: expectedMs / targetMs, measured: durationMs / targetMs, cancelled }
   })
 }

@@ -66,8 +66,8 @@ export const regions =
     Math.floor(batch / length) % 2 === 0 ? by ** -0.5 : by ** 0.5
 
 /**
- * A table walked by key of which 1 % matches, all of it together: rows that don't match cost a fiftieth. The place in the table
- * depends on the rows walked, not on the number of the batch.
+ * A table walked by key of which 1 % matches, all of it together: rows that don't match cost a fiftieth. The place in
+ * the table depends on the rows walked, not on the number of the batch.
  */
 export function sparseRanges(ideal: number, noise: number, rangeRows: number): PlantMaker {
   return (random) => {

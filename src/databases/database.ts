@@ -18,7 +18,10 @@ export interface QueryResult<Row> {
 }
 
 /** One statement with `$1` placeholders; values are always parameters. */
-export type Query = <Row = Record<string, unknown>>(text: string, values?: readonly unknown[]) => Promise<QueryResult<Row>>
+export type Query = <Row = Record<string, unknown>>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<QueryResult<Row>>
 
 /** One pinned connection in autocommit: what a session sets stays until the function ends. */
 export interface Session<Tx = unknown> {

@@ -9,7 +9,9 @@ export type ErrorClass = 'connection' | 'lock' | 'timeout' | 'serialization' | '
 
 /** Classes after which a smaller batch has a better chance. */
 export function wantsSmallerBatch(errorClass: ErrorClass): boolean {
-  return errorClass === 'lock' || errorClass === 'timeout' || errorClass === 'serialization' || errorClass === 'cancelled'
+  return (
+    errorClass === 'lock' || errorClass === 'timeout' || errorClass === 'serialization' || errorClass === 'cancelled'
+  )
 }
 
 /** The SQLSTATE or SQLite code of an error or of what caused it, or null. */
@@ -30,7 +32,16 @@ export function classifyError(error: unknown): ErrorClass {
   return 'other'
 }
 
-const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN', 'ENETUNREACH'])
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+])
 
 const SQLSTATES: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>([
   ['57P01', 'connection'], // admin_shutdown
@@ -60,7 +71,11 @@ function classifyOne(error: Error): ErrorClass {
     if (code === 'SQLITE_INTERRUPT') return 'cancelled'
   }
   // `pg` has no code for a connection that ends under a query.
-  if (/^Connection terminated|^Client has encountered a connection error|^timeout exceeded when trying to connect/.test(error.message)) {
+  if (
+    /^Connection terminated|^Client has encountered a connection error|^timeout exceeded when trying to connect/.test(
+      error.message,
+    )
+  ) {
     return 'connection'
   }
   return 'other'

@@ -9,10 +9,10 @@ const DECISIONS_KEPT = 50
 /**
  * The classic: rate = average items / average ms of recent batches, next size = trunc(target × rate).
  *
- * Both averages are exponential with weight 0.1 and start from 0. Simple and predictable, but it takes some 30 batches to
- * recover when rows become ten times dearer, and one stray batch shrinks the next twenty; `guardedTuner()`, the default,
- * does better at both. It takes the whole `durationMs`, overhead included. Batches without items are not counted, and
- * until a batch took measurable time it keeps to `defaultBatchSize`.
+ * Both averages are exponential with weight 0.1 and start from 0. Simple and predictable, but it takes some 30 batches
+ * to recover when rows become ten times dearer, and one stray batch shrinks the next twenty; `guardedTuner()`, the
+ * default, does better at both. It takes the whole `durationMs`, overhead included. Batches without items are not
+ * counted, and until a batch took measurable time it keeps to `defaultBatchSize`.
  *
  * @example
  * ```ts

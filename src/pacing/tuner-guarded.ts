@@ -23,8 +23,8 @@ const AGREEMENT = 2
 const SHORTLY = 10
 
 /**
- * The default tuner: estimates the cost of an item robustly, starts slowly, follows real changes within two or three batches,
- * and doesn't take one stray batch for a change.
+ * The default tuner: estimates the cost of an item robustly, starts slowly, follows real changes within two or three
+ * batches, and doesn't take one stray batch for a change.
  *
  * @throws ConfigurationError that names every misspelt or impossible option
  *
@@ -42,7 +42,13 @@ type Mode =
   | { readonly name: 'slow start'; readonly unhindered: number }
   | { readonly name: 'steady' }
   /** The batch in flight is small on purpose, to learn whether `suspect` was an accident. */
-  | { readonly name: 'probe'; readonly suspect: Observation; readonly bound: boolean; readonly before: number; readonly then: Mode }
+  | {
+      readonly name: 'probe'
+      readonly suspect: Observation
+      readonly bound: boolean
+      readonly before: number
+      readonly then: Mode
+    }
 
 const SLOW_START: Mode = { name: 'slow start', unhindered: 0 }
 const STEADY: Mode = { name: 'steady' }
@@ -54,6 +60,7 @@ class GuardedTuner implements Tuner {
   readonly #decisions: DecisionRing
   readonly #model: CostModel
   readonly #overhead: Overhead
+  /** What the batch in flight is for, which decides what is made of its time. */
   #mode: Mode = SLOW_START
   /** Size of the batch in flight, an integer within the bounds, and the target in ms that it was made for. */
   #size: number
@@ -62,6 +69,7 @@ class GuardedTuner implements Tuner {
   #ceiling: number
   /** The working size that a restart goes on from, in items. */
   #settledSize: number
+  /** Batches since one was cancelled, the one in flight not counted. */
   #batchesSinceCancelled = Number.POSITIVE_INFINITY
 
   constructor(settings: GuardedSettings, context: TunerContext) {
@@ -87,7 +95,8 @@ class GuardedTuner implements Tuner {
     // The ceiling guards against a wrong estimate; a target that was raised on purpose may use a proven one at once.
     if (this.#mode.name === 'steady') this.#ceiling *= Math.max(1, target / this.#targetMs)
     this.#targetMs = target
-    if (this.#mode.name !== 'probe' || this.#wanted() < this.#size) this.#decide('target', null, `the target is ${target} ms now`)
+    if (this.#mode.name !== 'probe' || this.#wanted() < this.#size)
+      this.#decide('target', null, `the target is ${target} ms now`)
     return this.#size
   }
 
@@ -105,7 +114,9 @@ class GuardedTuner implements Tuner {
 
   snapshot(): JsonValue {
     const { estimate } = this.#model
-    return estimate === null ? null : writeState({ size: this.#settledSize, estimate, overheadMs: this.#overhead.recent })
+    return estimate === null
+      ? null
+      : writeState({ size: this.#settledSize, estimate, overheadMs: this.#overhead.recent })
   }
 
   explain(): readonly TunerDecision[] {
@@ -137,7 +148,9 @@ class GuardedTuner implements Tuner {
     this.#decide('guard', sample, `${took(batch)}, far more than expected: the next batch is a probe`)
   }
 
-  /** Rule 6. The first time it may have been an accident; soon after, it is believed to have been at least this slow. */
+  /**
+   * Rule 6. The first time it may have been an accident; soon after, it is believed to have been at least this slow.
+   */
   #afterCancelled(sample: TunerSample, batch: Observation): void {
     const again = this.#mode.name === 'probe' || this.#batchesSinceCancelled <= SHORTLY || this.#model.estimate === null
     this.#batchesSinceCancelled = 0
@@ -160,7 +173,8 @@ class GuardedTuner implements Tuner {
       return this.#decide('restore', sample, `the probe's ${took(batch)}, as expected: the batch before it was a stray`)
     }
     // A stray that is far from the probe as well was an accident on top of the change.
-    const confirmed = !probe.bound && Math.abs(this.#model.residual(probe.suspect) - this.#model.residual(batch)) <= 3 * noise
+    const confirmed =
+      !probe.bound && Math.abs(this.#model.residual(probe.suspect) - this.#model.residual(batch)) <= 3 * noise
     this.#model.restart(confirmed ? [probe.suspect, batch] : [batch])
     this.#mode = STEADY
     this.#ceiling = this.#size * this.#settings.growth
@@ -168,7 +182,13 @@ class GuardedTuner implements Tuner {
   }
 
   #probe(suspect: Observation, bound: boolean, size: number): void {
-    this.#mode = { name: 'probe', suspect, bound, before: this.#size, then: this.#mode.name === 'probe' ? STEADY : this.#mode }
+    this.#mode = {
+      name: 'probe',
+      suspect,
+      bound,
+      before: this.#size,
+      then: this.#mode.name === 'probe' ? STEADY : this.#mode,
+    }
     this.#ceiling = size
   }
 
@@ -186,7 +206,7 @@ class GuardedTuner implements Tuner {
   /** The size that fills the target, in items; infinite when nothing is known. */
   #wanted(): number {
     const { msPerItem } = this.#model
-    return msPerItem === null ? Number.POSITIVE_INFINITY : this.#timeForItems() / msPerItem
+    return msPerItem === null ? Number.POSITIVE_INFINITY : (this.#timeForItems() * this.#model.caution) / msPerItem
   }
 
   #decide(rule: string, sample: TunerSample | null, why: string): void {

@@ -9,7 +9,8 @@ const MAX_DEPTH = 500
  * @throws InvalidProgressError naming the key that would come back changed
  */
 export function encodeProgress(updateName: string, progress: unknown): string {
-  if (!isPlainObject(progress)) throw new InvalidProgressError(updateName, 'progress', `is ${kindOf(progress)}, not a JSON object`)
+  if (!isPlainObject(progress))
+    throw new InvalidProgressError(updateName, 'progress', `is ${kindOf(progress)}, not a JSON object`)
   check(updateName, progress, 'progress', 0)
   return JSON.stringify(progress)
 }
@@ -17,9 +18,11 @@ export function encodeProgress(updateName: string, progress: unknown): string {
 function check(updateName: string, value: unknown, path: string, depth: number): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
   if (typeof value === 'number' && Number.isFinite(value)) return
-  if (depth > MAX_DEPTH) throw new InvalidProgressError(updateName, path, `is nested more than ${MAX_DEPTH} deep, or refers to itself`)
+  if (depth > MAX_DEPTH)
+    throw new InvalidProgressError(updateName, path, `is nested more than ${MAX_DEPTH} deep, or refers to itself`)
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) check(updateName, value[index], `${path}[${index}]`, depth + 1)
+    for (let index = 0; index < value.length; index += 1)
+      check(updateName, value[index], `${path}[${index}]`, depth + 1)
     return
   }
   if (isPlainObject(value)) {
@@ -32,7 +35,9 @@ function check(updateName: string, value: unknown, path: string, depth: number):
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  return (prototype === Object.prototype || prototype === null) && !('toJSON' in value && typeof value.toJSON === 'function')
+  return (
+    (prototype === Object.prototype || prototype === null) && !('toJSON' in value && typeof value.toJSON === 'function')
+  )
 }
 
 function kindOf(value: unknown): string {

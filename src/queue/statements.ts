@@ -29,7 +29,7 @@ SELECT ${rowColumns}
 FROM ${queue}
 WHERE update_name IN ${namesOf('$1', tables.dialect)}
   AND state = 'queued'
-  AND (ordering > $2 OR (ordering = $2 AND update_name > $3))
+  AND (ordering > CAST($2 AS BIGINT) OR (ordering = CAST($2 AS BIGINT) AND update_name > $3))
 ORDER BY ordering, update_name
 LIMIT $4`,
 

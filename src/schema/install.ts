@@ -22,7 +22,11 @@ const INSTALL_LOCK = 7_305_180_116_902
  *
  * @throws VersionMismatchError when the database is newer than this package
  */
-export async function install<Tx>(database: Database<Tx>, databaseName: string, tables: Tables): Promise<InstallResult> {
+export async function install<Tx>(
+  database: Database<Tx>,
+  databaseName: string,
+  tables: Tables,
+): Promise<InstallResult> {
   return database.transaction(async (tx) => {
     const query: Query = (text, values) => database.query(tx, text, values)
     if (tables.dialect === 'postgres') {
@@ -50,7 +54,11 @@ export async function install<Tx>(database: Database<Tx>, databaseName: string, 
  * @throws NotInstalledError
  * @throws VersionMismatchError
  */
-export async function checkInstallation<Tx>(database: Database<Tx>, databaseName: string, tables: Tables): Promise<void> {
+export async function checkInstallation<Tx>(
+  database: Database<Tx>,
+  databaseName: string,
+  tables: Tables,
+): Promise<void> {
   const revision = await database.session((session) => installedRevision(session.query, tables))
   if (revision === null) throw new NotInstalledError(databaseName)
   if (revision !== CURRENT_REVISION) throw new VersionMismatchError(databaseName, revision, CURRENT_REVISION)
@@ -73,7 +81,10 @@ export function installSql(dialect: 'postgres' | 'sqlite', options: { readonly s
   const statements = [
     ...schema,
     revisionTable(tables),
-    ...revisionsOf(dialect).flatMap((revision) => [...revision.statements(tables), recordRevision(tables, revision.number)]),
+    ...revisionsOf(dialect).flatMap((revision) => [
+      ...revision.statements(tables),
+      recordRevision(tables, revision.number),
+    ]),
   ]
   return `BEGIN;\n\n${statements.map((statement) => `${statement};\n`).join('\n')}\nCOMMIT;\n`
 }

@@ -18,7 +18,10 @@ export const CURRENT_REVISION = 1
 
 /** The table that says which revisions are installed; there before the first of them. */
 export function revisionTable(tables: Tables): string {
-  const now = tables.dialect === 'postgres' ? 'TIMESTAMPTZ NOT NULL DEFAULT now()' : "TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
+  const now =
+    tables.dialect === 'postgres'
+      ? 'TIMESTAMPTZ NOT NULL DEFAULT now()'
+      : "TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))"
   return `CREATE TABLE IF NOT EXISTS ${tables.revisions} (
   revision INTEGER NOT NULL PRIMARY KEY,
   installed_at ${now}

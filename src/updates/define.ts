@@ -2,6 +2,7 @@ import type { Dialect } from '../databases/database.js'
 import { ConfigurationError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { describe, durationProblems, unknownOptionProblems, wholeNumberProblems } from '../options.js'
+import { updateNameProblems } from '../queue/update-name.js'
 import type {
   BatchContext,
   BatchedUpdate,
@@ -72,9 +73,12 @@ export function defineUpdate<Tx, Progress, Prepared>(
   options: OneShotOptions<Tx, Progress> | BatchedOptions<Tx, Progress, Prepared>,
 ): OneShotUpdate<Tx, Progress> | BatchedUpdate<Tx, Progress> {
   const handlers = options?.oneShot === true ? ONE_SHOT_OPTIONS : BATCHED_OPTIONS
-  const common = commonDefinition('custom', options, ['progress', 'schema', 'report', 'oneShot', ...handlers], [
-    ...handlerProblems(options as unknown as Record<string, unknown>, options?.oneShot === true),
-  ])
+  const common = commonDefinition(
+    'custom',
+    options,
+    ['progress', 'schema', 'report', 'oneShot', ...handlers],
+    [...handlerProblems(options as unknown as Record<string, unknown>, options?.oneShot === true)],
+  )
   const shared = {
     ...common,
     initialProgress: (options.progress ?? {}) as JsonObject,
@@ -82,7 +86,12 @@ export function defineUpdate<Tx, Progress, Prepared>(
     report: options.report as ((progress: JsonObject) => ProgressReport) | undefined,
   }
   if (options.oneShot === true) return { ...shared, oneShot: true, run: options.run, isDone: options.isDone }
-  return { ...shared, oneShot: false, prepare: options.prepare, batch: options.batch as BatchedUpdate<Tx, Progress>['batch'] }
+  return {
+    ...shared,
+    oneShot: false,
+    prepare: options.prepare,
+    batch: options.batch as BatchedUpdate<Tx, Progress>['batch'],
+  }
 }
 
 const ONE_SHOT_OPTIONS = ['run', 'isDone']
@@ -142,13 +151,14 @@ export function commonDefinition(
   dialects: readonly Dialect[] = ['postgres', 'sqlite'],
 ): CommonDefinition {
   const subject = kind === 'custom' ? 'defineUpdate' : kind
-  if (typeof options !== 'object' || options === null) throw new ConfigurationError(subject, ['options must be an object'])
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigurationError(subject, ['options must be an object'])
   const dependsOn = typeof options.dependsOn === 'string' ? [options.dependsOn] : (options.dependsOn ?? [])
   const problems = [
     ...unknownOptionProblems(options, [...COMMON_OPTIONS, ...ownOptions]),
-    ...nameProblems('name', options.name),
+    ...updateNameProblems('name', options.name),
     ...(Array.isArray(dependsOn)
-      ? dependsOn.flatMap((name) => nameProblems('dependsOn', name))
+      ? dependsOn.flatMap((name) => updateNameProblems('dependsOn', name))
       : ['dependsOn must be a name or an array of names']),
     ...wholeNumberProblems('ordering', options.ordering, -(2 ** 31)),
     ...settingsProblems(options),
@@ -196,13 +206,4 @@ export function settingsProblems(settings: UpdateSettings): string[] {
     problems.push('tuner must be what guardedTuner() or emaTuner() returns')
   }
   return problems
-}
-
-// The comma separates names in the column depends_on, and blanks round it are no part of a name.
-function nameProblems(option: string, name: unknown): string[] {
-  if (typeof name !== 'string' || name === '') return [`${option} must be a name, not ${describe(name)}`]
-  if (name.includes(',')) return [`${option} ${JSON.stringify(name)} contains a comma, which separates names in depends_on`]
-  if (name.trim() !== name) return [`${option} ${JSON.stringify(name)} begins or ends with a blank`]
-  if (name.includes('\0') || !name.isWellFormed()) return [`${option} ${JSON.stringify(name)} contains a character that a database can't store`]
-  return []
 }

@@ -32,12 +32,12 @@ describePostgres('describeTable', (postgres) => {
     expect(table.schema).toBe('public')
     expect(table.estimatedRows).toBeNull()
     expect(
-      table.columns.map((c) => [c.name, c.type, c.baseType, c.typeName, c.notNull, c.generated, c.identity]),
+      table.columns.map((c) => [c.name, c.type, c.castType, c.typeName, c.notNull, c.generated, c.identity]),
     ).toEqual([
       ['Id', 'bigint', 'bigint', 'int8', true, null, 'always'],
-      ['code', 'shorter', 'character varying(7)', 'varchar', false, null, null],
-      ['amount', 'numeric(12,3)[]', 'numeric(12,3)[]', '_numeric', false, null, null],
-      ['at', 'timestamp(3) without time zone', 'timestamp(3) without time zone', 'timestamp', false, null, null],
+      ['code', 'shorter', 'character varying', 'varchar', false, null, null],
+      ['amount', 'numeric(12,3)[]', 'numeric[]', '_numeric', false, null, null],
+      ['at', 'timestamp(3) without time zone', 'timestamp without time zone', 'timestamp', false, null, null],
       ['twice', 'bigint', 'bigint', 'int8', false, 'stored', null],
     ])
     expect(table.primaryKey).toMatchObject({ columns: ['Id'], notNull: true, ordered: true, collations: [null] })
@@ -54,7 +54,7 @@ describePostgres('describeTable', (postgres) => {
       CREATE UNIQUE INDEX keys_nullable ON keys (c);
       CREATE UNIQUE INDEX keys_collated ON keys (e COLLATE "POSIX") INCLUDE (a);
       CREATE UNIQUE INDEX keys_pattern ON keys (e text_pattern_ops);
-      INSERT INTO keys VALUES (1, 'x', 1, 1, 'x'), (1, 'y', 2, 2, 'y');
+      INSERT INTO keys VALUES (0, 'x', 1, 1, 'x'), (0, 'y', 2, 2, 'y');
     `)
     await expect(postgres.pool.query('CREATE UNIQUE INDEX CONCURRENTLY keys_invalid ON keys (a)')).rejects.toThrow()
     const table = await look(postgres.database, { schema: 'public', name: 'keys' })
@@ -117,6 +117,6 @@ describePostgres('describeTable', (postgres) => {
       permanent: true,
     })
     const table = await look(postgres.database, { schema: 'shop', name: 'customers' })
-    expect(() => requireColumns(table, ['id', 'emial'], 'set')).toThrow(/no column "emial"; did you mean "email"\?/)
+    expect(() => requireColumns(table, ['id', 'emal'], 'set')).toThrow(/no column "emal"; did you mean "email"\?/)
   })
 })

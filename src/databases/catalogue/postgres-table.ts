@@ -24,18 +24,18 @@ const TABLE = `
 
 const COLUMNS = `
   WITH RECURSIVE below AS (
-    SELECT a.attnum, a.atttypid AS type_id, a.atttypmod AS modifier
+    SELECT a.attnum, a.atttypid AS type_id
     FROM pg_attribute AS a
     WHERE a.attrelid = $1::text::oid AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT below.attnum, t.typbasetype, CASE WHEN below.modifier = -1 THEN t.typtypmod ELSE below.modifier END
+    SELECT below.attnum, t.typbasetype
     FROM below
     JOIN pg_type AS t ON t.oid = below.type_id
     WHERE t.typtype = 'd'
   )
   SELECT a.attname::text AS name,
     format_type(a.atttypid, a.atttypmod) AS type,
-    format_type(base.oid, below.modifier) AS base_type,
+    format_type(base.oid, -1) AS cast_type,
     base.typname::text AS type_name,
     CASE WHEN a.attnotnull THEN 1 ELSE 0 END AS not_null,
     a.attgenerated::text AS generated,
@@ -53,7 +53,7 @@ const UNIQUE_KEYS = `
     json_agg(a.attname ORDER BY part.position)::text AS columns,
     json_agg(
       CASE WHEN part.collation_id <> a.attcollation
-        THEN quote_ident(collation_schema.nspname) || '.' || quote_ident(collation.collname) END
+        THEN quote_ident(collation_schema.nspname) || '.' || quote_ident(other.collname) END
       ORDER BY part.position
     )::text AS collations,
     CASE WHEN bool_and(a.attnotnull) THEN 1 ELSE 0 END AS not_null,
@@ -64,8 +64,8 @@ const UNIQUE_KEYS = `
     WITH ORDINALITY AS part (attribute, collation_id, operators_id, position)
   JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = part.attribute
   JOIN pg_opclass AS operators ON operators.oid = part.operators_id
-  LEFT JOIN pg_collation AS collation ON collation.oid = part.collation_id
-  LEFT JOIN pg_namespace AS collation_schema ON collation_schema.oid = collation.collnamespace
+  LEFT JOIN pg_collation AS other ON other.oid = part.collation_id
+  LEFT JOIN pg_namespace AS collation_schema ON collation_schema.oid = other.collnamespace
   WHERE i.indrelid = $1::text::oid
     AND i.indisunique
     AND i.indisvalid
@@ -153,7 +153,7 @@ interface TableRow {
 interface ColumnRow {
   name: string
   type: string
-  base_type: string
+  cast_type: string
   type_name: string
   not_null: number
   generated: string
@@ -181,7 +181,7 @@ function toColumn(row: ColumnRow): TableColumn {
   return {
     name: row.name,
     type: row.type,
-    baseType: row.base_type,
+    castType: row.cast_type,
     typeName: row.type_name,
     notNull: row.not_null === 1,
     generated: row.generated === 's' ? 'stored' : row.generated === 'v' ? 'virtual' : null,

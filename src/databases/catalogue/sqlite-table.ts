@@ -1,5 +1,6 @@
 import type { Query } from '../database.js'
 import { quoteIdentifier, type TableName } from '../identifier.js'
+import { firstList, sqliteTokens } from './sqlite-tokens.js'
 import type { ForeignKey, TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
 
 // Temporary tables hide those of main, as they do in a statement without a schema.
@@ -49,7 +50,8 @@ export async function describeSqliteTable(query: Query, table: TableName): Promi
   const indexRows = (await query<IndexRow>(UNIQUE_INDEXES, place)).rows
   const rowidAlias = rowidAliasOf(found, columnRows, indexRows)
   const columns = columnRows.map((row) => toColumn(row, row.name === rowidAlias || (found.wr === 1 && row.pk > 0)))
-  const uniqueKeys = await readUniqueKeys(query, found.schema, indexRows, columns)
+  const collations = await columnCollations(query, found)
+  const uniqueKeys = await readUniqueKeys(query, found.schema, indexRows, columns, collations)
   if (rowidAlias !== null) uniqueKeys.unshift(rowidKey(rowidAlias))
   return {
     dialect: 'sqlite',
@@ -109,7 +111,7 @@ function toColumn(row: ColumnRow, implicitlyNotNull: boolean): TableColumn {
   return {
     name: row.name,
     type: row.type,
-    baseType: row.type,
+    castType: '',
     typeName: row.type,
     notNull: row.not_null === 1 || implicitlyNotNull,
     generated: row.hidden === 2 ? 'virtual' : row.hidden === 3 ? 'stored' : null,
@@ -122,6 +124,7 @@ async function readUniqueKeys(
   schema: string,
   indexes: readonly IndexRow[],
   columns: readonly TableColumn[],
+  collationOf: ReadonlyMap<string, string>,
 ): Promise<UniqueKey[]> {
   const keys: UniqueKey[] = []
   for (const index of indexes) {
@@ -129,17 +132,40 @@ async function readUniqueKeys(
     const names = parts.map((part) => part.name)
     // An expression has no name.
     if (!names.every((name) => name !== null)) continue
+    const collations = parts.map(({ name, coll }) => {
+      const own = collationOf.get(String(name).toLowerCase()) ?? 'binary'
+      return coll.toLowerCase() === own ? null : quoteIdentifier(coll, 'sqlite')
+    })
     keys.push({
       index: index.name,
       primary: index.origin === 'pk',
       columns: names,
-      // The column's own collation can't be asked for, so the index's is always written out.
-      collations: parts.map((part) => quoteIdentifier(part.coll, 'sqlite')),
+      collations,
       notNull: names.every((name) => columns.find((column) => column.name === name)?.notNull === true),
-      ordered: true,
+      // A comparison of rows uses no index when a collation is written out in it.
+      ordered: names.length === 1 || collations.every((collation) => collation === null),
     })
   }
   return keys
+}
+
+const TABLE_SQL = (schema: string) => `
+  SELECT sql
+  FROM ${quoteIdentifier(schema, 'sqlite')}.sqlite_schema
+  WHERE type = 'table' AND name = $1`
+
+// No pragma tells the collation of a column: it is read from the table's own statement. Absent means BINARY.
+async function columnCollations(query: Query, table: TableRow): Promise<Map<string, string>> {
+  const [found] = (await query<{ sql: string | null }>(TABLE_SQL(table.schema), [table.name])).rows
+  const collations = new Map<string, string>()
+  for (const [column, ...definition] of firstList(sqliteTokens(found?.sql ?? '')).items) {
+    const at = definition.findIndex((token) => token.kind === 'word' && token.text === 'collate')
+    const collation = definition[at + 1]
+    if (column !== undefined && at >= 0 && collation !== undefined) {
+      collations.set(column.text.toLowerCase(), collation.text.toLowerCase())
+    }
+  }
+  return collations
 }
 
 interface ForeignKeyRow {

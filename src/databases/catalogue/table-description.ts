@@ -10,8 +10,8 @@ export interface TableColumn {
   readonly name: string
   /** PostgreSQL: as `format_type` writes it, so it can be used in a cast; SQLite: as declared, '' without a type. */
   readonly type: string
-  /** The type below all domains, with its modifier; the same as `type` where there is no domain. */
-  readonly baseType: string
+  /** PostgreSQL: the type below all domains without length or precision, so a cast to it changes no value; SQLite: ''. */
+  readonly castType: string
   /** PostgreSQL: the catalogue's name of the base type without modifier, as `timestamptz`; SQLite: as declared. */
   readonly typeName: string
   /** No row can hold a NULL in it. */

@@ -41,7 +41,9 @@ export function fromBetterSqlite3<Handle extends BetterSqlite3Database = BetterS
 ): Database<Handle> {
   const busyTimeoutMs = options.busyTimeoutMs ?? 5_000
   if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) {
-    throw new ConfigurationError('fromBetterSqlite3', [`busyTimeoutMs must be a number of at least 0, not ${String(busyTimeoutMs)}`])
+    throw new ConfigurationError('fromBetterSqlite3', [
+      `busyTimeoutMs must be a number of at least 0, not ${String(busyTimeoutMs)}`,
+    ])
   }
   const own = typeof source === 'string'
   const handle = own ? open<Handle>(source) : source
@@ -113,7 +115,8 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   #run<Row>(text: string, values: readonly unknown[] = []): QueryResult<Row> {
     const statement = this.#prepare(text)
     // `$1` is a named parameter to SQLite; its name is "1".
-    const bound = values.length === 0 ? [] : [Object.fromEntries(values.map((value, index) => [index + 1, toBinding(value)]))]
+    const bound =
+      values.length === 0 ? [] : [Object.fromEntries(values.map((value, index) => [index + 1, toBinding(value)]))]
     if (!statement.reader) return { rows: [], rowCount: statement.run(...bound).changes }
     const rows = statement.all(...bound) as Record<string, unknown>[]
     for (const row of rows) narrowIntegers(row)
@@ -159,6 +162,7 @@ function toBinding(value: unknown): unknown {
 function narrowIntegers(row: Record<string, unknown>): void {
   for (const column in row) {
     const value = row[column]
-    if (typeof value === 'bigint' && value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER) row[column] = Number(value)
+    if (typeof value === 'bigint' && value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER)
+      row[column] = Number(value)
   }
 }

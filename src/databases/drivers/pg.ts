@@ -41,7 +41,10 @@ export interface FromPgOptions {
  *
  * const database = fromPg(new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 4 }))
  */
-export function fromPg<Pool extends PgPool>(pool: Pool, options: FromPgOptions = {}): Database<ClientOf<Pool> & PgClient> {
+export function fromPg<Pool extends PgPool>(
+  pool: Pool,
+  options: FromPgOptions = {},
+): Database<ClientOf<Pool> & PgClient> {
   return new PgDatabase(pool, options) as unknown as Database<ClientOf<Pool> & PgClient>
 }
 
@@ -54,7 +57,11 @@ class PgDatabase implements Database<PgClient> {
   constructor(pool: PgPool, options: FromPgOptions) {
     this.#pool = pool
     this.#begin = `BEGIN ISOLATION LEVEL ${(options.isolationLevel ?? 'read committed').toUpperCase()}`
-    this.capabilities = { cancel: true, pinnedSession: options.transactionPooler !== true, concurrentTransactions: true }
+    this.capabilities = {
+      cancel: true,
+      pinnedSession: options.transactionPooler !== true,
+      concurrentTransactions: true,
+    }
     // Without a listener, a server that closes an idle connection would end the process.
     if (pool.listenerCount('error') === 0) pool.on('error', () => {})
   }

@@ -20,9 +20,11 @@ export class SerialConnection {
       return nested === 'join' ? work() : Promise.reject(new NestedTransactionError())
     }
     const turn: Turn = { open: true }
-    const result = this.#tail.then(() => this.#turn.run(turn, work)).finally(() => {
-      turn.open = false
-    })
+    const result = this.#tail
+      .then(() => this.#turn.run(turn, work))
+      .finally(() => {
+        turn.open = false
+      })
     this.#tail = result.catch(() => {})
     return result
   }

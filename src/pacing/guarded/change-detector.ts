@@ -2,8 +2,8 @@
 const CLIPPED_AT = 4
 
 /**
- * A two-sided CUSUM (E. S. Page, "Continuous inspection schemes", Biometrika 1954): adds up how far the samples lie on one side
- * of the estimate, less a drift that noise alone doesn't exceed for long.
+ * A two-sided CUSUM (E. S. Page, "Continuous inspection schemes", Biometrika 1954): adds up how far the samples lie on
+ * one side of the estimate, less a drift that noise alone doesn't exceed for long.
  */
 export class ChangeDetector {
   readonly #drift: number

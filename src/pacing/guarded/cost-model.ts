@@ -1,9 +1,10 @@
 import { ChangeDetector } from './change-detector.js'
 import { fixedMsByLine, fixedMsByPrice } from './hidden-fixed-cost.js'
 import { nextNoiseWidth, USUAL_NOISE_WIDTH } from './noise-width.js'
-import { logCost, type Observation } from './observation.js'
+import { itemsMs, logCost, type Observation } from './observation.js'
 import type { GuardedSettings } from './options.js'
 
+/** Batches remembered, to restart from and to find a fixed cost in. */
 const WINDOW = 32
 /** A residual moves the estimate by at most this many noise widths (Huber). */
 const CLIPPED_AT = 1.5
@@ -11,6 +12,12 @@ const CLIPPED_AT = 1.5
 const JUMP = 2.5
 /** An estimate that stands for as many batches is a price to hold a later one against. */
 const ESTABLISHED = 5
+/** So many batches in a row shorter than their fixed part prove that it is gone. */
+const STALL_OVER = 3
+/** Share of the noise width by which a batch is smaller when the estimate stands for one batch. */
+const CAUTION = 0.5
+/** How much a fixed part that nobody measured is believed to vary, as a share of it. */
+const FIXED_VARIATION = 0.2
 
 /** What a saved model goes on from. */
 export interface CostEstimate {
@@ -30,6 +37,7 @@ export class CostModel {
   #logCost: number | null = null
   /** How many observations, weighted by their precision, the estimate stands for. */
   #weight = 0
+  /** Standard deviation of the residuals, within the bounds of noise-width.ts. */
   #noiseWidth = USUAL_NOISE_WIDTH
   /** Fixed ms of a batch that nobody measured apart, ≥ 0. */
   #fixedMs = 0
@@ -62,6 +70,14 @@ export class CostModel {
     return this.#logCost === null ? null : Math.exp(this.#logCost)
   }
 
+  /**
+   * How much smaller a batch should be while the estimate stands for few batches, 0 to 1: too long is worse than too
+   * short.
+   */
+  get caution(): number {
+    return this.#weight > 0 ? Math.exp((-CAUTION * this.#noiseWidth) / Math.max(1, this.#weight)) : 1
+  }
+
   /** How much dearer than expected the batch was, as a difference of logarithms; 0 when nothing was expected. */
   residual(batch: Observation): number {
     return this.#logCost === null ? 0 : logCost(batch, this.#fixedMs) - this.#logCost
@@ -69,7 +85,8 @@ export class CostModel {
 
   /** The noise that such a batch is expected to have, as a standard deviation of its residual. */
   noiseOf(batch: Observation): number {
-    return Math.hypot(this.#noiseWidth, batch.clockError)
+    const uncertainMs = batch.clockErrorMs + FIXED_VARIATION * this.#fixedMs
+    return Math.hypot(this.#noiseWidth, uncertainMs / itemsMs(batch, this.#fixedMs))
   }
 
   /** While the size is being found: the mean of the batches that agree with the last one. */
@@ -91,7 +108,7 @@ export class CostModel {
     const residual = this.residual(batch)
     const noise = this.noiseOf(batch)
     this.#remember(batch)
-    const run = this.#changes.add(residual / noise)
+    const run = this.#stallIsOver() ? STALL_OVER : this.#changes.add(residual / noise)
     if (run > 0) {
       // What looks like a second rise may be the proof that the first was a stall.
       if (residual > 0 && this.#findFixedCost()) return 'dearer'
@@ -127,13 +144,18 @@ export class CostModel {
     if (this.#logCost === null || this.residual(batch) > 0) this.restart([batch])
   }
 
+  #stallIsOver(): boolean {
+    const last = this.#window.slice(-STALL_OVER)
+    return last.length === STALL_OVER && last.every(({ workMs }) => workMs < this.#fixedMs)
+  }
+
   #remember(batch: Observation): void {
     this.#window = [...this.#window, batch].slice(-WINDOW)
   }
 
-  /** Weight of a batch against one that a perfect clock measured: below 1 where the clock is coarse for it. */
-  #precision({ clockError }: Observation): number {
-    return this.#noiseWidth ** 2 / (this.#noiseWidth ** 2 + clockError ** 2)
+  /** Weight of a batch against one that was measured perfectly: below 1 where the clock is coarse for it. */
+  #precision(batch: Observation): number {
+    return (this.#noiseWidth / this.noiseOf(batch)) ** 2
   }
 
   #takeMeanOfWindow(): void {
@@ -145,20 +167,23 @@ export class CostModel {
 
   /** Without the batches from before the change that a run may have begun with. */
   #typical(batches: readonly Observation[]): readonly Observation[] {
-    const costs = batches.map((batch) => logCost(batch)).sort((a, b) => a - b)
+    const costs = batches.map((batch) => logCost(batch, 0)).sort((a, b) => a - b)
     const median = costs[Math.floor(costs.length / 2)]!
-    return batches.filter((batch) => Math.abs(logCost(batch) - median) <= JUMP * this.noiseOf(batch))
+    return batches.filter((batch) => Math.abs(logCost(batch, 0) - median) <= JUMP * this.noiseOf(batch))
   }
 
   /** Whether the fixed part turned out to be another than was believed. */
   #findFixedCost(): boolean {
     const price = this.#priceBefore
     const fixedMs =
-      (price === null ? null : fixedMsByPrice(this.#window, price, this.#noiseWidth)) ??
-      fixedMsByLine(this.#window, this.#noiseWidth)
+      price === null
+        ? fixedMsByLine(this.#window, this.#noiseWidth)
+        : fixedMsByPrice(this.#window, price, this.#noiseWidth)
     if (fixedMs === null || Math.abs(fixedMs - this.#fixedMs) <= 0.2 * fixedMs) return false
     this.#fixedMs = fixedMs
     this.#takeMeanOfWindow()
+    // Beside a long stall the items' own time is lost in its noise: then the price that was is the better guess.
+    if (price !== null && fixedMs > 0) this.#logCost = Math.log(price)
     this.#changes.reset()
     return true
   }

@@ -9,12 +9,12 @@ const LEAST_SHARE = 0.4
 const SIGNIFICANCE = 2.5
 
 /**
- * Fixed ms of a batch that nobody measured apart (a slow network, a trigger): the intercept of ms over items, weighted least squares
- * with the error taken as proportional to the time, and at least `noiseWidth` of it. 0 where the batches speak against one, null where
- * they are too much alike to tell.
+ * Fixed ms of a batch that nobody measured apart (a slow network, a trigger): the intercept of ms over items, weighted
+ * least squares with the error taken as proportional to the time, and at least `noiseWidth` of it. 0 where the batches
+ * speak against one, null where they are too much alike to tell.
  *
- * Without it, a stall as long as the target would look like dear rows, and the size would shrink without end, for a smaller batch
- * is hardly any shorter.
+ * Without it, a stall as long as the target would look like dear rows, and the size would shrink without end, for a
+ * smaller batch is hardly any shorter.
  */
 export function fixedMsByLine(batches: readonly Observation[], noiseWidth: number): number | null {
   if (batches.length < LEAST_OBSERVATIONS) return null
@@ -34,20 +34,24 @@ export function fixedMsByLine(batches: readonly Observation[], noiseWidth: numbe
   const slope = (total.weight * total.xy - total.x * total.y) / determinant
   const intercept = (total.y - slope * total.x) / total.weight
   const smallest = Math.min(...batches.map(({ workMs }) => workMs))
-  if (!(slope >= 0) || !(intercept > LEAST_SHARE * smallest)) return 0
   const scatter =
     batches.reduce((sum, { items, workMs }) => sum + ((workMs - intercept - slope * items) / workMs) ** 2, 0) /
     (batches.length - 2)
   const error = Math.sqrt((Math.max(scatter, noiseWidth ** 2) * total.xx) / determinant)
-  return intercept > SIGNIFICANCE * error ? Math.min(intercept, smallest) : 0
+  if (slope >= 0 && intercept > Math.max(LEAST_SHARE * smallest, SIGNIFICANCE * error))
+    return Math.min(intercept, smallest)
+  return intercept + SIGNIFICANCE * error < LEAST_SHARE * smallest ? 0 : null
 }
 
-/** By how much, in squared noise widths, a stall must fit better than dearer items. */
-const BETTER_FIT = 5
+/** By how much, in variances, a stall must fit better than dearer items. */
+const BETTER_FIT = 4
+/** The noise width counts like this many batches against the scatter of the batches themselves. */
+const PRIOR_WEIGHT = 3
 
 /**
- * After a rise there are two explanations: items are dearer, or they cost `msPerItem` as before and each batch stalls. Batches of
- * different sizes tell them apart, long before they could tell both the price and the stall. Null where they don't prove a stall.
+ * After a rise there are two explanations: items are dearer, or they cost `msPerItem` as before and each batch stalls.
+ * Batches of different sizes tell them apart, long before they could tell both the price and the stall. 0 where items
+ * are dearer, null where the batches don't tell.
  */
 export function fixedMsByPrice(batches: readonly Observation[], msPerItem: number, noiseWidth: number): number | null {
   if (batches.length < LEAST_OBSERVATIONS) return null
@@ -55,7 +59,11 @@ export function fixedMsByPrice(batches: readonly Observation[], msPerItem: numbe
   if (stall <= 0) return null
   const dearer = scatter(batches.map(({ items, workMs }) => Math.log(workMs / items)))
   const stalled = scatter(batches.map(({ items, workMs }) => Math.log(workMs / (stall + items * msPerItem))))
-  return dearer - stalled > BETTER_FIT * noiseWidth ** 2 ? stall : null
+  // The noise of these very batches counts, too: a stall is often steadier than the items.
+  const variance = (Math.min(dearer, stalled) + PRIOR_WEIGHT * noiseWidth ** 2) / (batches.length - 1 + PRIOR_WEIGHT)
+  const better = (dearer - stalled) / variance
+  if (better < -BETTER_FIT) return 0
+  return better > BETTER_FIT ? stall : null
 }
 
 function scatter(values: readonly number[]): number {

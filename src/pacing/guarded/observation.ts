@@ -15,8 +15,8 @@ export interface Observation {
   readonly items: number
   /** Time without the overhead that was measured apart, in ms, above 0. */
   readonly workMs: number
-  /** Standard error of `ln(workMs)` that the clock alone causes. */
-  readonly clockError: number
+  /** Standard error of `workMs` that the clock alone causes, in ms. */
+  readonly clockErrorMs: number
 }
 
 /** The batch without its overhead, or null where it tells nothing: no items, or numbers that can't be. */
@@ -26,8 +26,7 @@ export function observe(sample: TunerSample): Observation | null {
   const duration = durationMs === 0 ? ZERO_MS : durationMs
   const overheadMs = overheadOf(sample)
   const workMs = Math.min(MOST_MS, Math.max(LEAST_MS, duration - overheadMs, duration * LEAST_SHARE))
-  const error = Number.isInteger(durationMs) ? WHOLE_MS_ERROR : FINE_ERROR
-  return { items, workMs, clockError: error / workMs }
+  return { items, workMs, clockErrorMs: Number.isInteger(durationMs) ? WHOLE_MS_ERROR : FINE_ERROR }
 }
 
 /** The overhead of a sample in ms, a finite number ≥ 0 and at most its duration. */
@@ -35,7 +34,12 @@ export function overheadOf({ durationMs, overheadMs = 0 }: TunerSample): number 
   return Number.isFinite(overheadMs) && overheadMs > 0 ? Math.min(overheadMs, durationMs) : 0
 }
 
+/** The part of the batch's time that its items took, where `fixedMs` of it is fixed; above 0. */
+export function itemsMs({ workMs }: Observation, fixedMs: number): number {
+  return Math.max(workMs - fixedMs, workMs * LEAST_SHARE)
+}
+
 /** ln(ms per item): noise is multiplicative, so on this scale it is symmetric. */
-export function logCost({ items, workMs }: Observation, fixedMs = 0): number {
-  return Math.log(Math.max(workMs - fixedMs, workMs * LEAST_SHARE)) - Math.log(items)
+export function logCost(batch: Observation, fixedMs: number): number {
+  return Math.log(itemsMs(batch, fixedMs)) - Math.log(batch.items)
 }

@@ -27,8 +27,8 @@ export class Overhead {
 /**
  * How long the rows of a batch may take so that the whole batch takes `aimMs`.
  *
- * Where the fixed part alone reaches the target, nothing can keep to it any more, and batches that do next to nothing would
- * only make it worse: then the rows get as much time as the fixed part. The share rises smoothly towards that.
+ * Where the fixed part alone reaches the target, nothing can keep to it any more, and batches that do next to nothing
+ * would only make it worse: then the rows get as much time as the fixed part. The share rises smoothly towards that.
  */
 export function timeForItems(aimMs: number, targetMs: number, fixedMs: number): number {
   return Math.max(aimMs - fixedMs, fixedMs * Math.min(1, fixedMs / targetMs))

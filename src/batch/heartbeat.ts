@@ -1,0 +1,31 @@
+import type { Lease } from '../queue/lease.js'
+import type { QueueStore } from '../queue/queue-store.js'
+
+/**
+ * Renews a lease while its batch runs longer than the lease lasts, and says so when it is lost. It runs on the real
+ * clock, for the lease expires by the database's, which is real too.
+ */
+export function startHeartbeat<Tx>(
+  store: QueueStore<Tx>,
+  lease: Lease,
+  leaseMs: number,
+  onLost: () => void,
+): () => void {
+  let beating = false
+  const timer = setInterval(() => {
+    if (beating) return
+    beating = true
+    store
+      .renew(lease, leaseMs)
+      .then((ours) => {
+        if (!ours) onLost()
+      })
+      // A beat that can't be sent isn't the end: the fence decides when the batch wants to commit.
+      .catch(() => {})
+      .finally(() => {
+        beating = false
+      })
+  }, leaseMs / 3)
+  timer.unref()
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,74 @@
+import { databaseErrorCode } from '../databases/error-class.js'
+import { EvenkeelError, UpdaterAbortedError } from '../errors.js'
+import type { JsonObject } from '../json.js'
+import type { UpdaterEmitter } from '../observe/events.js'
+import type { BackOffs } from '../queue/back-off.js'
+import { afterFailure, backOffMs } from '../queue/failure-policy.js'
+import type { Lease } from '../queue/lease.js'
+import { settingsOf, type ResolvedSettings } from '../settings.js'
+import type { UpdateDefinition } from '../updates/definition.js'
+import type { Surroundings } from './work.js'
+
+/** What recording a failure needs; randomness comes in from outside. */
+export interface FailureParts<Tx> {
+  readonly around: Surroundings<Tx>
+  readonly settings: ResolvedSettings
+  readonly events: UpdaterEmitter
+  readonly backOffs: BackOffs
+  /** From 0 to 1, for the jitter of back-offs. */
+  readonly random: () => number
+}
+
+/**
+ * Counts a failure on the row, gives the lease back, and says so. A row that isn't ours any more is left alone.
+ *
+ * @throws UpdaterAbortedError in strict mode, when this failure was one too many
+ */
+export async function recordFailure<Tx>(
+  parts: FailureParts<Tx>,
+  definition: UpdateDefinition<Tx, never>,
+  lease: Lease,
+  error: Error,
+  from: JsonObject | null,
+): Promise<void> {
+  const { around, events, backOffs } = parts
+  const verdict = await count(parts, definition, lease, error)
+  if (verdict === null) return
+  const identity = { databaseName: around.databaseName, updateName: definition.name }
+  const { attempts, pauseMs } = verdict
+  const details = {
+    update: definition.name,
+    database: around.databaseName,
+    progress: from,
+    sqlstate: databaseErrorCode(error),
+  }
+  around.log.error({ ...details, attempts, error }, `batch failed: ${error.message}`)
+  events.emit('batch:failure', { ...identity, error, attempts, backOffMs: pauseMs })
+  if (verdict.abort) throw new UpdaterAbortedError(around.databaseName, definition.name, attempts, error)
+  if (verdict.failed) events.emit('update:fail', { ...identity, error })
+  else backOffs.set(definition.name, pauseMs)
+}
+
+async function count<Tx>(parts: FailureParts<Tx>, definition: UpdateDefinition<Tx, never>, lease: Lease, error: Error) {
+  const { around, settings, random } = parts
+  const { maxAttempts } = settingsOf(settings, definition.settings)
+  const permanent = error instanceof EvenkeelError && error.permanent
+  const strict = settings.onFailure === 'abort'
+  return around.database.transaction(async (tx) => {
+    const query = around.store.within(tx)
+    const before = await around.store.countersOfFailure(query, lease)
+    if (before === null) return null
+    const after = afterFailure(before, { maxAttempts, permanent })
+    const pauseMs = after.failed ? 0 : backOffMs(after.attempts, random)
+    const abort = strict && after.failed
+    await around.store.saveFailure(query, lease, {
+      state: after.failed && !strict ? 'failed' : 'queued',
+      // After an abort the row is left as new: whoever starts the updater again wants it tried again.
+      attempts: abort ? 0 : after.attempts,
+      outcomes: abort ? '' : after.outcomes,
+      error: error.message,
+      backOffMs: pauseMs,
+    })
+    return { ...after, pauseMs, abort }
+  })
+}

@@ -1,0 +1,49 @@
+export { BackgroundUpdater, type NextBatchResult, type StopOptions, type UpdateReference } from './updater.js'
+export { BackgroundUpdaterGroup } from './group.js'
+export { UpdaterStatus, type UpdaterStatusCode, type UpdaterStatusName } from './updater-status.js'
+export type { UpdaterOptions } from './settings.js'
+export type { DatabaseStatus, Status, UpdatePerformance, UpdateStatus } from './status.js'
+export type { CompletionOptions, CompletionResult } from './run-to-completion.js'
+export type { WaitOptions } from './wait-for.js'
+export type { Controller, ControllerHandle, ControllerInfo } from './controller.js'
+export { ControllerError } from './controller.js'
+export type { EnqueueOptions, Reasoned, RetryOptions } from './queue/control.js'
+export type { HistoryEntry } from './queue/history.js'
+export type { Waiting, WaitingCode } from './queue/reasons.js'
+export { installSql, type InstallResult } from './schema/install.js'
+export { defineUpdate, type BatchedOptions, type OneShotOptions } from './updates/define.js'
+export type {
+  BatchContext,
+  BatchedUpdate,
+  BatchResult,
+  CommonOptions,
+  OneShotContext,
+  OneShotResult,
+  OneShotUpdate,
+  PrepareContext,
+  ProgressReport,
+  ProgressSchema,
+  Quarantine,
+  UpdateDefinition,
+  UpdateSettings,
+} from './updates/definition.js'
+export { guardedTuner } from './pacing/tuner-guarded.js'
+export { emaTuner } from './pacing/tuner-ema.js'
+export type { Tuner, TunerContext, TunerDecision, TunerFactory, TunerSample } from './pacing/tuner.js'
+export { fixedPace, noPace } from './pacing/fixed-pace.js'
+export type { Pace, PaceContext, Pause } from './pacing/pace.js'
+export type {
+  Capabilities,
+  Database,
+  Dialect,
+  Query,
+  QueryResult,
+  Session,
+  TransactionOptions,
+} from './databases/database.js'
+export type { TableName } from './databases/identifier.js'
+export type { Clock } from './clock.js'
+export type { Logger } from './observe/logger.js'
+export type { UpdaterEvents } from './observe/events.js'
+export type { JsonObject, JsonValue } from './json.js'
+export * from './errors.js'

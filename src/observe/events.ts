@@ -1,0 +1,71 @@
+import { EventEmitter } from 'node:events'
+import type { Waiting } from '../queue/reasons.js'
+import type { Logger } from './logger.js'
+
+interface OfUpdate {
+  readonly databaseName: string
+  readonly updateName: string
+}
+
+/** Every event and the one object that it carries. */
+export interface UpdaterEvents {
+  /** The runner began; what was found when the registry was held against the queue. */
+  'updater:start': { databaseName: string; unknownRows: string[]; unknownDependencies: string[]; cycles: string[] }
+  /** The runner ended; with an error only when strict mode gave up. */
+  'updater:stop': { databaseName: string; error: Error | null }
+  /** Nothing can run now; said once until something ran. */
+  'updater:idle': { databaseName: string; complete: boolean }
+  /** The first batch of an update in this process is about to run. */
+  'update:start': OfUpdate
+  'update:complete': OfUpdate & { outcome: 'completed' | 'not applicable' }
+  'update:fail': OfUpdate & { error: Error }
+  'update:stall': OfUpdate & { error: Error }
+  'update:pause': OfUpdate & { by: string | null; reason: string | null }
+  'update:resume': OfUpdate & { by: string | null }
+  'update:cancel': OfUpdate & { by: string | null; reason: string | null }
+  'update:retry': OfUpdate & { by: string | null }
+  'batch:start': OfUpdate & { batchSize: number; targetMs: number }
+  'batch:success': OfUpdate & { items: number; durationMs: number; batchSize: number; done: boolean }
+  'batch:failure': OfUpdate & { error: Error; attempts: number; backOffMs: number }
+  /** The runner pauses before a batch. */
+  'pace:change': { databaseName: string; pauseMs: number; why: string }
+  'lease:taken': OfUpdate & { owner: string }
+  'lease:lost': OfUpdate & { owner: string }
+  /** Why updates wait has changed. */
+  'queue:change': { databaseName: string; waiting: Record<string, Waiting> }
+}
+
+type EventArguments = { [Name in keyof UpdaterEvents]: [event: UpdaterEvents[Name]] }
+
+/** The events of one updater. A listener that throws is logged and harms nobody. */
+export class UpdaterEmitter {
+  readonly #emitter = new EventEmitter<EventArguments>()
+  readonly #log: Logger
+
+  constructor(log: Logger) {
+    this.#log = log
+    this.#emitter.setMaxListeners(0)
+  }
+
+  on<Name extends keyof UpdaterEvents>(name: Name, listener: (event: UpdaterEvents[Name]) => void): void {
+    this.#emitter.on(name, listener as never)
+  }
+
+  off<Name extends keyof UpdaterEvents>(name: Name, listener: (event: UpdaterEvents[Name]) => void): void {
+    this.#emitter.off(name, listener as never)
+  }
+
+  emit<Name extends keyof UpdaterEvents>(name: Name, event: UpdaterEvents[Name]): void {
+    for (const listener of this.#emitter.rawListeners(name)) {
+      try {
+        ;(listener as (event: UpdaterEvents[Name]) => void).call(this.#emitter, event)
+      } catch (error) {
+        this.#log.error({ event: name, error }, 'a listener of an event threw')
+      }
+    }
+  }
+
+  once<Name extends keyof UpdaterEvents>(name: Name, listener: (event: UpdaterEvents[Name]) => void): void {
+    this.#emitter.once(name, listener as never)
+  }
+}

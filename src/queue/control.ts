@@ -1,0 +1,168 @@
+import type { Database } from '../databases/database.js'
+import { AlreadyQueuedError, ConfigurationError, NotQueuedError } from '../errors.js'
+import type { JsonObject } from '../json.js'
+import type { UpdaterEmitter } from '../observe/events.js'
+import { describe, unknownOptionProblems } from '../options.js'
+import { enqueueRow } from './enqueue.js'
+import { encodeProgress } from './progress.js'
+import type { QueueStore } from './queue-store.js'
+import { parseProgress } from './row.js'
+import { clearDisabled, writeDisabled } from './switch.js'
+import { updateNameProblems } from './update-name.js'
+
+/** Who does something and why, for the history and the log. */
+export interface Reasoned {
+  readonly by?: string
+  readonly reason?: string
+}
+
+export interface EnqueueOptions<Tx> {
+  /** Joins the caller's own transaction: the row is there when that commits. */
+  readonly tx?: Tx
+  /** First progress. Default: the definition's, else `{}`. */
+  readonly progress?: JsonObject
+  /** Default: the definition's, else none. */
+  readonly dependsOn?: string | readonly string[]
+  /** Lower runs first. Default: the definition's, else 0. */
+  readonly ordering?: number
+  /** What to do when the name is queued already. Default `error`. */
+  readonly ifExists?: 'error' | 'ignore'
+  /** Who asked, for the history. */
+  readonly by?: string
+}
+
+export interface RetryOptions {
+  readonly by?: string
+  /** Tries the rows that were set aside again; an update that has finished is enqueued for them. */
+  readonly quarantined?: boolean
+}
+
+/** The defaults that a definition gives its row. */
+export interface RowDefaults {
+  readonly name: string
+  readonly dependsOn: readonly string[]
+  readonly ordering: number
+  readonly initialProgress: JsonObject
+}
+
+/** What people and deploys do to the queue. Everything here works from any process, with a runner or without. */
+export class QueueControl<Tx> {
+  readonly #database: Database<Tx>
+  readonly #databaseName: string
+  readonly #store: QueueStore<Tx>
+  readonly #events: UpdaterEmitter
+
+  constructor(database: Database<Tx>, databaseName: string, store: QueueStore<Tx>, events: UpdaterEmitter) {
+    this.#database = database
+    this.#databaseName = databaseName
+    this.#store = store
+    this.#events = events
+  }
+
+  /** True when a row was written, false when it was there and that was to be ignored. */
+  async enqueue(defaults: RowDefaults, options: EnqueueOptions<Tx>): Promise<boolean> {
+    checkEnqueue(defaults.name, options)
+    const dependsOn =
+      typeof options.dependsOn === 'string' ? [options.dependsOn] : (options.dependsOn ?? defaults.dependsOn)
+    const row = {
+      name: defaults.name,
+      progressJson: encodeProgress(defaults.name, options.progress ?? defaults.initialProgress),
+      dependsOn,
+      ordering: options.ordering ?? defaults.ordering,
+      by: options.by ?? null,
+    }
+    const written =
+      options.tx === undefined
+        ? await this.#database.transaction((tx) => enqueueRow(this.#store.within(tx), this.#store.tables, row))
+        : await enqueueRow(this.#store.within(options.tx), this.#store.tables, row)
+    if (!written && options.ifExists !== 'ignore') throw new AlreadyQueuedError(defaults.name)
+    return written
+  }
+
+  async pause(name: string, { by, reason }: Reasoned): Promise<void> {
+    if (!(await this.#store.pause(name, by ?? null, reason ?? null))) await this.#requireQueued(name)
+    this.#events.emit('update:pause', { ...this.#identity(name), by: by ?? null, reason: reason ?? null })
+  }
+
+  async resume(name: string, { by }: Reasoned): Promise<void> {
+    if (!(await this.#store.resume(name))) await this.#requireQueued(name)
+    this.#events.emit('update:resume', { ...this.#identity(name), by: by ?? null })
+  }
+
+  async cancel(name: string, { by, reason }: Reasoned): Promise<void> {
+    const ending = {
+      outcome: 'cancelled',
+      by: by ?? null,
+      reason: reason ?? null,
+      progressJson: null,
+      batches: 0,
+      items: 0,
+      busyMs: 0,
+    } as const
+    await this.#database.transaction(async (tx) => {
+      // Inside, so that the history's row goes too when a batch ended the update a moment before.
+      if (!(await this.#store.remove(this.#store.within(tx), name, ending))) throw new NotQueuedError(name)
+    })
+    this.#events.emit('update:cancel', { ...this.#identity(name), by: by ?? null, reason: reason ?? null })
+  }
+
+  async retry(defaults: RowDefaults, { by, quarantined = false }: RetryOptions): Promise<void> {
+    await this.#database.transaction(async (tx) => {
+      const query = this.#store.within(tx)
+      const { name } = defaults
+      const queued = await this.#store.retry(query, name)
+      if (!quarantined && !queued) throw new NotQueuedError(name)
+      if (!quarantined) return
+      if (queued) {
+        const progress = parseProgress(name, (await this.#store.progressOf(query, name)) ?? '{}')
+        await this.#store.replaceProgress(query, name, JSON.stringify({ ...progress, retryQuarantined: true }))
+        return
+      }
+      const row = {
+        name,
+        dependsOn: [],
+        ordering: defaults.ordering,
+        progressJson: '{"retryQuarantined":true}',
+        by: by ?? null,
+      }
+      await enqueueRow(query, this.#store.tables, row)
+    })
+    this.#events.emit('update:retry', { ...this.#identity(defaults.name), by: by ?? null })
+  }
+
+  async disable({ by, reason }: Reasoned): Promise<void> {
+    await writeDisabled(this.#store.read, this.#store.tables, { by: by ?? null, reason: reason ?? null })
+  }
+
+  async enable(): Promise<void> {
+    await clearDisabled(this.#store.read, this.#store.tables)
+  }
+
+  async #requireQueued(name: string): Promise<void> {
+    if (!(await this.#store.queuedAmong([name])).has(name)) throw new NotQueuedError(name)
+  }
+
+  #identity(updateName: string) {
+    return { databaseName: this.#databaseName, updateName }
+  }
+}
+
+const ENQUEUE_OPTIONS = ['tx', 'progress', 'dependsOn', 'ordering', 'ifExists', 'by']
+// The range of the column, on both databases.
+const MAX_ORDERING = 2 ** 31 - 1
+
+function checkEnqueue<Tx>(name: string, options: EnqueueOptions<Tx>): void {
+  const problems = unknownOptionProblems(options, ENQUEUE_OPTIONS)
+  const { ordering, ifExists, dependsOn } = options
+  problems.push(...updateNameProblems('the name', name))
+  if (ordering !== undefined && (!Number.isSafeInteger(ordering) || Math.abs(ordering) > MAX_ORDERING)) {
+    problems.push(`ordering must be a whole number within ±${MAX_ORDERING}, not ${describe(ordering)}`)
+  }
+  if (ifExists !== undefined && ifExists !== 'error' && ifExists !== 'ignore') {
+    problems.push(`ifExists must be 'error' or 'ignore', not ${describe(ifExists)}`)
+  }
+  const names = typeof dependsOn === 'string' ? [dependsOn] : (dependsOn ?? [])
+  if (!Array.isArray(names)) problems.push('dependsOn must be a name or an array of names')
+  else problems.push(...names.flatMap((dependency) => updateNameProblems('dependsOn', dependency)))
+  if (problems.length > 0) throw new ConfigurationError(`enqueue ${describe(name)}`, problems)
+}

@@ -1,0 +1,48 @@
+import type { Query } from '../databases/database.js'
+import type { Tables } from '../schema/tables.js'
+import type { Quarantine } from '../updates/definition.js'
+import { namesOf } from './time-sql.js'
+
+/** The rows that one update has set aside, bound to a transaction. */
+export function quarantineOf(query: Query, tables: Tables, updateName: string): Quarantine {
+  const { quarantine, dialect } = tables
+  return {
+    async add(key, error) {
+      await query(
+        `INSERT INTO ${quarantine} (update_name, key_json, error)
+         VALUES ($1, $2, $3)
+         ON CONFLICT (update_name, key_json) DO UPDATE
+         SET error = excluded.error,
+             attempts = ${quarantine}.attempts + 1`,
+        [updateName, JSON.stringify(key), error],
+      )
+    },
+    async take(limit) {
+      const { rows } = await query<{ id: string; keyjson: string }>(
+        `SELECT CAST(id AS TEXT) AS id, key_json AS keyjson
+         FROM ${quarantine}
+         WHERE update_name = $1
+         ORDER BY ${quarantine}.id
+         LIMIT $2`,
+        [updateName, limit],
+      )
+      return rows.map((row) => ({ id: Number(row.id), key: JSON.parse(row.keyjson) as readonly unknown[] }))
+    },
+    async remove(ids) {
+      await query(
+        `DELETE FROM ${quarantine}
+         WHERE update_name = $1 AND CAST(id AS TEXT) IN ${namesOf('$2', dialect)}`,
+        [updateName, JSON.stringify(ids.map(String))],
+      )
+    },
+    async count() {
+      const { rows } = await query<{ count: string }>(
+        `SELECT CAST(count(*) AS TEXT) AS count
+         FROM ${quarantine}
+         WHERE update_name = $1`,
+        [updateName],
+      )
+      return Number(rows[0]?.count ?? 0)
+    },
+  }
+}

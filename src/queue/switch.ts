@@ -1,0 +1,26 @@
+import type { Query } from '../databases/database.js'
+import type { Tables } from '../schema/tables.js'
+import { queueStatements } from './statements.js'
+
+/** Who switched the work of a database off, and why. */
+export interface Disabled {
+  readonly by: string | null
+  readonly reason: string | null
+}
+
+const SETTING = 'disabled'
+
+/** The stored switch: a restart keeps it, and every process obeys it. */
+export async function readDisabled(query: Query, tables: Tables): Promise<Disabled | null> {
+  const { rows } = await query<{ valuejson: string }>(queueStatements(tables).readSetting, [SETTING])
+  const text = rows[0]?.valuejson
+  return text === undefined ? null : (JSON.parse(text) as Disabled)
+}
+
+export async function writeDisabled(query: Query, tables: Tables, disabled: Disabled): Promise<void> {
+  await query(queueStatements(tables).writeSetting, [SETTING, JSON.stringify(disabled), disabled.by])
+}
+
+export async function clearDisabled(query: Query, tables: Tables): Promise<void> {
+  await query(queueStatements(tables).deleteSetting, [SETTING])
+}

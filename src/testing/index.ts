@@ -1,0 +1,2 @@
+export { databaseConformance, type ConformanceCase } from './conformance.js'
+export { fakeClock, type FakeClock } from './fake-clock.js'

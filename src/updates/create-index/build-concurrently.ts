@@ -1,0 +1,135 @@
+import type { Query } from '../../databases/database.js'
+import type { PostgresIndex, PostgresRelation } from '../../databases/catalogue/postgres-index.js'
+import { findPostgresIndex } from '../../databases/catalogue/postgres-index.js'
+import { classifyError, databaseErrorCode } from '../../databases/error-class.js'
+import { quoteIdentifier, quoteTable } from '../../databases/identifier.js'
+import { createIndexSql } from './create-index-sql.js'
+import { duplicateKeysError } from './duplicates.js'
+import { IndexRefusedError } from './errors.js'
+import type { IndexRequest } from './options.js'
+import { lookAgainLater, waitForOtherBuilders, type BuildContext } from './other-builders.js'
+import { findOwnIndex, requireSameDefinition } from './postgres-definition.js'
+import { despiteCancel, withoutTimeouts, withSettings } from './session-settings.js'
+
+// After a stop, removing the unfinished index must not hold up the end of the process.
+const CLEANUP_AFTER_STOP_MS = 5_000
+// CREATE INDEX says that the name is taken, and a moment later nothing has it: somebody else builds and drops.
+const MAX_LOST_RACES = 20
+
+/**
+ * Brings one index of a table that isn't partitioned to the point where it is valid, whatever is there already:
+ * nothing, the finished index, what an interrupted build left, or a build that another process is doing now.
+ *
+ * @throws IndexDefinitionError, IndexNameTakenError, DuplicateKeysError, IndexRefusedError
+ */
+export async function buildConcurrently(
+  context: BuildContext,
+  request: IndexRequest,
+  table: PostgresRelation,
+  name: string,
+): Promise<PostgresIndex> {
+  for (let lostRaces = 0; ;) {
+    await waitForOtherBuilders(context, table.oid)
+    const found = await findOwnIndex(context.query, table, name)
+    if (found === null) {
+      const race = await create(context, request, table, name)
+      if (race === null) continue
+      lostRaces += 1
+      if (lostRaces > MAX_LOST_RACES) throw race
+      await lookAgainLater(context)
+    } else if (found.valid) {
+      await requireSameDefinition(context.query, request, table, found)
+      return found
+    } else if (await isAbandoned(context, table, found)) {
+      context.log.info({ index: name }, `drops the invalid index ${name}, which an interrupted build left`)
+      await dropConcurrently(context.query, found)
+    } else {
+      await lookAgainLater(context)
+    }
+  }
+}
+
+/** Drops an index that no constraint needs, without blocking anybody. It waits for the transactions that use its table. */
+export async function dropConcurrently(query: Query, index: { schema: string; name: string }): Promise<void> {
+  await withoutTimeouts(query, () => query(dropSql(index)))
+}
+
+function dropSql(index: { schema: string; name: string }): string {
+  return `DROP INDEX CONCURRENTLY IF EXISTS ${quoteTable(index, 'postgres')}`
+}
+
+/** Returns the error when somebody else took the name in the meantime, which the catalogue will show. */
+async function create(
+  context: BuildContext,
+  request: IndexRequest,
+  table: PostgresRelation,
+  name: string,
+): Promise<Error | null> {
+  const sql = createIndexSql(request, {
+    dialect: 'postgres',
+    index: quoteIdentifier(name, 'postgres'),
+    table: quoteTable(table, 'postgres'),
+    concurrently: true,
+  })
+  try {
+    await withoutTimeouts(context.query, () => context.query(sql))
+    return null
+  } catch (error) {
+    if (error instanceof Error && databaseErrorCode(error) === '42P07') return error
+    if (classifyError(error) === 'connection') throw error
+    await removeUnfinished(context, table, name)
+    throw await explainFailure(context, request, table, name, sql, error)
+  }
+}
+
+// A builder's last transaction can commit between the two halves of a look, so one look isn't enough: what is invalid
+// and has no builder at the first, and is still so at the second, stays so.
+async function isAbandoned(context: BuildContext, table: PostgresRelation, first: PostgresIndex): Promise<boolean> {
+  if (first.changing) return false
+  await waitForOtherBuilders(context, table.oid)
+  const second = await findPostgresIndex(context.query, first.schema, first.name)
+  return second !== null && second.oid === first.oid && !second.valid && !second.changing
+}
+
+/** After a failed build. When it can't, the next attempt does it. */
+async function removeUnfinished(context: BuildContext, table: PostgresRelation, name: string): Promise<void> {
+  const { query, signal, log } = context
+  try {
+    const found = await despiteCancel(() => findPostgresIndex(query, table.schema, name))
+    // Not ours: its maker would be still at work, or it is valid.
+    if (found === null || found.tableOid !== table.oid || found.valid || found.changing) return
+    if (!signal.aborted) {
+      try {
+        await dropConcurrently(query, found)
+        return
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    }
+    const limits = { statement_timeout: String(CLEANUP_AFTER_STOP_MS), lock_timeout: '0' }
+    await despiteCancel(() => withSettings(query, limits, () => query(dropSql(found))))
+  } catch (error) {
+    log.warn({ index: name, error }, `could not drop the unfinished index ${name}; the next attempt will`)
+  }
+}
+
+async function explainFailure(
+  context: BuildContext,
+  request: IndexRequest,
+  table: PostgresRelation,
+  name: string,
+  sql: string,
+  error: unknown,
+): Promise<unknown> {
+  if (context.signal.aborted) return error
+  const code = databaseErrorCode(error) ?? ''
+  if (code === '23505') {
+    return duplicateKeysError(context.query, request, { dialect: 'postgres', name, table, cause: error })
+  }
+  return refusesForGood(code) ? new IndexRefusedError(name, sql, error) : error
+}
+
+/** 22: an expression that fails for some row; 42: the definition; 0A: not possible; 54: a key too long. */
+export function refusesForGood(code: string): boolean {
+  return /^(22|42|0A|54)/.test(code) && code !== '42P07'
+}

@@ -1,0 +1,57 @@
+import { UpdateCancelledError, UpdateFailedError, WaitTimeoutError } from './errors.js'
+import type { QueueStore } from './queue/queue-store.js'
+import { explainQueue, rootsNeedingPerson } from './queue/reasons.js'
+
+export interface WaitOptions {
+  /** In ms. Default: no limit. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Resolves when none of the names is in the queue, whichever process does the work.
+ *
+ * @throws UpdateFailedError when one of them, or what it depends on, has failed or stands in a cycle
+ * @throws UpdateCancelledError when one of them was cancelled
+ * @throws WaitTimeoutError
+ */
+export async function waitForUpdates<Tx>(
+  store: QueueStore<Tx>,
+  names: readonly string[],
+  { timeoutMs, signal }: WaitOptions,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
+  for (;;) {
+    signal?.throwIfAborted()
+    const pending = await store.queuedAmong(names)
+    await refuseCancelled(
+      store,
+      names.filter((name) => !pending.has(name)),
+    )
+    if (pending.size === 0) return
+    await refuseHopeless(store, pending)
+    if (performance.now() >= deadline) throw new WaitTimeoutError([...pending], timeoutMs ?? 0)
+    await pause()
+  }
+}
+
+async function refuseCancelled<Tx>(store: QueueStore<Tx>, gone: readonly string[]): Promise<void> {
+  for (const name of gone) {
+    if ((await store.lastOutcome(name)) === 'cancelled') throw new UpdateCancelledError(name)
+  }
+}
+
+// A pause may end and a handler may come with the next deploy, but a failure and a cycle stay until somebody mends them.
+async function refuseHopeless<Tx>(store: QueueStore<Tx>, pending: ReadonlySet<string>): Promise<void> {
+  const rows = await store.rows()
+  const byName = new Map(rows.map((row) => [row.name, row]))
+  const reasons = explainQueue(rows, { owner: null, hasHandler: () => true })
+  for (const name of pending) {
+    for (const root of rootsNeedingPerson(name, byName, reasons)) {
+      const reason = reasons.get(root)
+      if (reason?.code !== 'failed' && reason?.code !== 'dependency_cycle') continue
+      throw new UpdateFailedError(name, root === name ? reason.text : `waits for ${root}, which ${reason.text}`)
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import type pg from 'pg'
+import { expect, it } from 'vitest'
+import { fromPg } from 'evenkeel/pg'
+import { createIndex, IndexDefinitionError } from '../../src/updates/create-index.js'
+import type { CreateIndexOptions } from '../../src/updates/create-index.js'
+import type { ProgressReport } from '../../src/updates/definition.js'
+import { failure, indexes, until, validity } from '../support/indexes.js'
+import { runOneShot } from '../support/one-shot.js'
+import { describePostgres, type TestDatabase } from '../support/postgres.js'
+
+const WAITS_FOR_SNAPSHOTS = `SELECT FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots' AND current_locker_pid <> 0`
+
+describePostgres('createIndex beside others', (postgres) => {
+  const make = async () => {
+    const database = await postgres.freshDatabase()
+    await database.pool.query(`
+      CREATE TABLE users (id int PRIMARY KEY, email text);
+      INSERT INTO users SELECT n, 'user ' || n FROM generate_series(1, 500) AS n`)
+    return database
+  }
+  const definition = (options: Partial<CreateIndexOptions> = {}) =>
+    createIndex({ name: 'u', index: 'users_idx', table: 'users', columns: ['email'], ...options })
+  // Building waits for its end, whatever it does.
+  const oldSnapshot = async (database: TestDatabase) => {
+    const client = await database.openClient()
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    return { pid: rows[0]?.pid ?? 0, end: () => client.query('COMMIT') }
+  }
+  const inspect = (pool: pg.Pool, update = definition()): Promise<ProgressReport> => {
+    const database = fromPg(pool)
+    return database.transaction(async (tx) =>
+      (update.inspect as NonNullable<typeof update.inspect>)(
+        { query: (text, values) => database.query(tx, text, values), dialect: 'postgres' },
+        {},
+      ),
+    )
+  }
+
+  it('tells the phase, how far it is, and whom it waits for', async () => {
+    const database = await make()
+    expect(await inspect(database.pool)).toEqual({ fraction: null, phase: 'waiting to build', detail: undefined })
+    const old = await oldSnapshot(database)
+    const building = runOneShot(fromPg(database.pool), definition())
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    const report = await inspect(database.pool)
+    expect(report.phase).toBe('waiting for old snapshots')
+    expect(report.detail).toMatch(new RegExp(`waits for pid ${old.pid} \\(idle in transaction, open for \\d+ s\\)`))
+    expect(report.fraction).toBeGreaterThan(0.5)
+    expect(report.fraction).toBeLessThan(1)
+    await old.end()
+    await building
+    expect(await inspect(database.pool)).toMatchObject({ phase: 'index is valid', fraction: 0.99 })
+  })
+
+  it('tells whom it waits for before the build begins', async () => {
+    const database = await make()
+    const locker = await database.openClient()
+    await locker.query('BEGIN; LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE')
+    const { rows } = await locker.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    const building = runOneShot(fromPg(database.pool), definition())
+    await until(database.pool, `SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`)
+    expect(await inspect(database.pool)).toMatchObject({
+      phase: 'waiting for a lock',
+      detail: expect.stringContaining(`waits for pid ${rows[0]?.pid} `) as string,
+    })
+    await locker.query('COMMIT')
+    await building
+  })
+
+  it('waits for the build of another process, and takes its index', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const other = await database.openClient()
+    const theirs = other.query('CREATE INDEX CONCURRENTLY users_idx ON users (email)')
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    const before = await indexes(database.pool)
+    expect(before.users_idx?.valid).toBe(false)
+    const waiting = said()
+    const building = runOneShot(fromPg(database.pool), definition(), { log: waiting.log })
+    await waiting.heard(/waits for the index build of pid \d+/)
+    await old.end()
+    await theirs
+    await building
+    expect((await indexes(database.pool)).users_idx).toMatchObject({ oid: before.users_idx?.oid, valid: true })
+  })
+
+  it('drops what the build of another process left when it failed, and builds', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const other = await database.openClient()
+    const theirs = failure(other.query('CREATE INDEX CONCURRENTLY users_idx ON users (email)'))
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    const waiting = said()
+    const building = runOneShot(fromPg(database.pool), definition(), { log: waiting.log })
+    await waiting.heard(/waits for the index build/)
+    await database.pool.query('SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index')
+    expect(await theirs).toMatchObject({ code: '57014' })
+    await old.end()
+    await building
+    expect(await validity(database.pool)).toMatchObject({ users_idx: true })
+  })
+
+  it('refuses what another process built meanwhile with another definition', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const other = await database.openClient()
+    const theirs = other.query('CREATE INDEX CONCURRENTLY users_idx ON users (id)')
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    const waiting = said()
+    const outcome = failure(runOneShot(fromPg(database.pool), definition(), { log: waiting.log }))
+    await waiting.heard(/waits for the index build/)
+    await old.end()
+    await theirs
+    expect(await outcome).toBeInstanceOf(IndexDefinitionError)
+    expect(await validity(database.pool)).toMatchObject({ users_idx: true })
+  })
+
+  it('gives up waiting when it is told to stop, and disturbs nobody', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const other = await database.openClient()
+    const theirs = other.query('CREATE INDEX CONCURRENTLY users_idx ON users (email)')
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    const stop = new AbortController()
+    const waiting = said()
+    const building = runOneShot(fromPg(database.pool), definition(), { signal: stop.signal, log: waiting.log })
+    const outcome = failure(building)
+    await waiting.heard(/waits for the index build/)
+    stop.abort()
+    await outcome
+    await old.end()
+    await theirs
+    expect(await validity(database.pool)).toMatchObject({ users_idx: true })
+  })
+
+  it('removes the unfinished index when it is stopped', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const stop = new AbortController()
+    const outcome = failure(runOneShot(fromPg(database.pool), definition(), { signal: stop.signal }))
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    stop.abort()
+    expect(await outcome).toMatchObject({ code: '57014' })
+    expect(await validity(database.pool)).toEqual({ users_pkey: true })
+    await old.end()
+  })
+
+  it('removes the unfinished index when a person cancels the build', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const outcome = failure(runOneShot(fromPg(database.pool), definition()))
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await database.pool.query('SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index')
+    expect(await outcome).toMatchObject({ code: '57014' })
+    expect(await validity(database.pool)).toEqual({ users_pkey: true })
+    await old.end()
+  })
+
+  it('builds again what a killed builder left', async () => {
+    const database = await make()
+    const old = await oldSnapshot(database)
+    const pool = database.openPool({ max: 1 })
+    const outcome = failure(runOneShot(fromPg(pool), definition()))
+    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await database.pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index')
+    await outcome
+    await old.end()
+    expect(await validity(database.pool)).toMatchObject({ users_idx: false })
+    await runOneShot(fromPg(pool), definition())
+    expect(await validity(database.pool)).toMatchObject({ users_idx: true })
+  })
+
+  it('waits with the replaced index, too', async () => {
+    const database = await make()
+    await database.pool.query('CREATE INDEX old_idx ON users (email)')
+    const update = definition({ replaces: 'old_idx', columns: ['email', 'id'] })
+    const locker = await database.openClient()
+    await locker.query('BEGIN')
+    const building = runOneShot(fromPg(database.pool), update, {
+      wrap: (query) => async (text, values) => {
+        // A transaction that uses the table when the old index is to go.
+        if (text.startsWith('DROP INDEX CONCURRENTLY')) await locker.query('SELECT * FROM users LIMIT 1')
+        return query(text, values)
+      },
+    })
+    await until(
+      database.pool,
+      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DROP INDEX CONCURRENTLY%'`,
+    )
+    expect(await inspect(database.pool, update)).toMatchObject({
+      phase: 'dropping index',
+      fraction: 0.99,
+      detail: expect.stringContaining('waits for pid ') as string,
+    })
+    await locker.query('COMMIT')
+    await building
+    expect(await validity(database.pool)).toEqual({ users_idx: true, users_pkey: true })
+  })
+
+  it('does not wait for builds on other tables', async () => {
+    const database = await make()
+    await database.pool.query('CREATE TABLE other (id int)')
+    const locker = await database.openClient()
+    await locker.query('BEGIN; LOCK TABLE other IN ROW EXCLUSIVE MODE')
+    const other = await database.openClient()
+    const theirs = other.query('CREATE INDEX CONCURRENTLY other_idx ON other (id)')
+    await until(database.pool, `SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'`)
+    await runOneShot(fromPg(database.pool), definition())
+    await locker.query('COMMIT')
+    await theirs
+  })
+})
+
+/** What the update logged, and a promise of a message. */
+function said(): { log: (message: string) => void; heard: (pattern: RegExp) => Promise<void> } {
+  const messages: string[] = []
+  let look = () => {}
+  return {
+    log: (message) => {
+      messages.push(message)
+      look()
+    },
+    heard: (pattern) =>
+      new Promise((resolve) => {
+        look = () => {
+          if (messages.some((message) => pattern.test(message))) resolve()
+        }
+        look()
+      }),
+  }
+}

@@ -1,0 +1,33 @@
+import type pg from 'pg'
+
+/** Every index outside the system's schemas, by name. */
+export async function indexes(
+  pool: pg.Pool,
+): Promise<Record<string, { oid: number; valid: boolean; definition: string }>> {
+  const { rows } = await pool.query<{ name: string; oid: number; valid: boolean; definition: string }>(`
+    SELECT c.relname AS name, c.oid, i.indisvalid AS valid, pg_get_indexdef(c.oid) AS definition
+    FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname NOT LIKE 'pg\\_%'
+    ORDER BY c.relname`)
+  return Object.fromEntries(rows.map(({ name, ...index }) => [name, index]))
+}
+
+/** The names of the indexes with whether they are valid. */
+export async function validity(pool: pg.Pool): Promise<Record<string, boolean>> {
+  return Object.fromEntries(Object.entries(await indexes(pool)).map(([name, { valid }]) => [name, valid]))
+}
+
+/** What a promise rejects with. */
+export async function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: unknown) => error,
+  )
+}
+
+/** Asks until the statement returns a row. */
+export async function until(pool: pg.Pool, sql: string): Promise<void> {
+  while ((await pool.query(sql)).rowCount === 0);
+}

@@ -143,6 +143,23 @@ export class InvalidBatchResultError extends EvenkeelError {
   }
 }
 
+/** A batch was cancelled because it took longer than its deadline; it was rolled back and is tried again smaller. */
+export class BatchDeadlineError extends EvenkeelError {
+  readonly deadlineMs: number
+
+  constructor(name: string, deadlineMs: number, cause: unknown) {
+    super(
+      'BATCH_DEADLINE',
+      `the batch of update "${name}" was cancelled after its deadline of ${Math.round(deadlineMs)} ms`,
+      {
+        hint: 'Nothing to do while the next, smaller batch is committed; otherwise lower `minBatchSize` or raise `deadline`.',
+        cause,
+      },
+    )
+    this.deadlineMs = deadlineMs
+  }
+}
+
 /** Ten batches in a row brought neither new progress nor an end. */
 export class StalledError extends EvenkeelError {
   constructor(name: string, batches: number) {

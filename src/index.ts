@@ -27,7 +27,7 @@ export type {
   UpdateDefinition,
   UpdateSettings,
 } from './updates/definition.js'
-export { guardedTuner } from './pacing/tuner-guarded.js'
+export { guardedTuner, type GuardedTunerOptions } from './pacing/tuner-guarded.js'
 export { emaTuner } from './pacing/tuner-ema.js'
 export type { Tuner, TunerContext, TunerDecision, TunerFactory, TunerSample } from './pacing/tuner.js'
 export { fixedPace, noPace } from './pacing/fixed-pace.js'

@@ -30,6 +30,8 @@ export interface UpdaterOptions<Tx = unknown> {
   readonly maxBatchSize?: number
   /** Default `guardedTuner()`. */
   readonly tuner?: TunerFactory
+  /** Cancels a batch that takes longer than this many times its target. At least 1. Default: no deadline. */
+  readonly deadline?: number
   /** When the next batch may start. Default `fixedPace({ sleepMs: 1000 })`. */
   readonly pace?: Pace
   /** Failures in a row before an update is failed. Default 5. */
@@ -57,6 +59,7 @@ export interface ResolvedSettings {
   readonly minBatchSize: number
   readonly maxBatchSize: number
   readonly tuner: TunerFactory
+  readonly deadline: number | undefined
   readonly pace: Pace | undefined
   readonly maxAttempts: number
   readonly onFailure: 'isolate' | 'abort'
@@ -77,6 +80,7 @@ const OPTIONS = [
   'minBatchSize',
   'maxBatchSize',
   'tuner',
+  'deadline',
   'pace',
   'maxAttempts',
   'onFailure',
@@ -110,6 +114,7 @@ export function resolveSettings<Tx>(options: UpdaterOptions<Tx>): ResolvedSettin
     minBatchSize,
     maxBatchSize,
     tuner: options.tuner ?? guardedTuner(),
+    deadline: options.deadline,
     pace: options.pace,
     maxAttempts: options.maxAttempts ?? 5,
     onFailure: options.onFailure ?? 'isolate',
@@ -191,6 +196,7 @@ export function settingsOf(settings: ResolvedSettings, own: UpdateSettings) {
     minBatchSize,
     maxBatchSize: Math.max(own.maxBatchSize ?? settings.maxBatchSize, minBatchSize),
     tuner: own.tuner ?? settings.tuner,
+    deadline: own.deadline ?? settings.deadline,
     maxAttempts: own.maxAttempts ?? settings.maxAttempts,
   }
 }

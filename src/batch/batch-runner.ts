@@ -1,6 +1,6 @@
 import { askPermission, ControllerError, type Controller, type Permission } from '../controller.js'
 import { classifyError, wantsSmallerBatch } from '../databases/error-class.js'
-import { LeaseLostError, StalledError } from '../errors.js'
+import { BatchDeadlineError, LeaseLostError, StalledError } from '../errors.js'
 import type { JsonValue } from '../json.js'
 import { restoreStatistics } from '../pacing/statistics.js'
 import { backOffMs } from '../queue/failure-policy.js'
@@ -219,7 +219,8 @@ export class BatchRunner<Tx> {
     const minimum = permission.minBatchSize ?? own.minBatchSize
     const halved = Math.floor(work.tuner.next(permission.targetMs) / 2 ** (this.#halvings.get(definition.name) ?? 0))
     const batchSize = Math.min(Math.max(halved, minimum), Math.max(own.maxBatchSize, minimum))
-    return { lease, batchSize, targetMs: permission.targetMs, signal }
+    const deadlineMs = own.deadline === undefined ? undefined : own.deadline * permission.targetMs
+    return { lease, batchSize, targetMs: permission.targetMs, deadlineMs, signal }
   }
 
   async #check(definition: UpdateDefinition<Tx, never>): Promise<void> {
@@ -294,8 +295,12 @@ export class BatchRunner<Tx> {
     }
     const errorClass = classifyError(error)
     if (errorClass === 'connection') throw error
-    if (wantsSmallerBatch(errorClass))
+    if (error instanceof BatchDeadlineError) {
+      // The tuner makes the next batch smaller by itself.
+      work?.tuner.record({ items: 0, durationMs: error.deadlineMs, cancelled: true })
+    } else if (wantsSmallerBatch(errorClass)) {
       this.#halvings.set(definition.name, (this.#halvings.get(definition.name) ?? 0) + 1)
+    }
     await this.#fail(definition, held.lease, error, work)
     return true
   }

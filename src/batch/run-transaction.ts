@@ -2,6 +2,7 @@ import { afterBatch } from '../pacing/statistics.js'
 import { quarantineOf } from '../queue/quarantine.js'
 import type { BatchContext, BatchedUpdate, PrepareContext } from '../updates/definition.js'
 import { checkBatchResult } from './batch-result.js'
+import { Deadline } from './deadline.js'
 import {
   closeProgress,
   guardedQuery,
@@ -29,70 +30,78 @@ export async function runTransaction<Tx>(
   const { clock, database, store } = around
   const prepared = await prepare(around, definition, plan)
   let writtenMs = 0
+  const deadline = new Deadline(definition.name, plan.deadlineMs)
+  const signal = AbortSignal.any([plan.signal, deadline.signal])
   // From inside the transaction: waiting for a connection isn't batch time.
-  const report = await database.transaction(
-    async (tx): Promise<BatchReport> => {
-      const startedMs = clock.nowMs()
-      const query = guardedQuery(store.within(tx), plan.signal)
-      const savedText = await store.fence(query, plan.lease)
-      const { saved, progress } = await openProgress<never>(definition, savedText)
-      work.from = saved
-      const fencedMs = clock.nowMs()
+  const report = await database
+    .transaction(
+      async (tx): Promise<BatchReport> => {
+        const startedMs = clock.nowMs()
+        deadline.start()
+        const query = guardedQuery(store.within(tx), signal)
+        const savedText = await store.fence(query, plan.lease)
+        const { saved, progress } = await openProgress<never>(definition, savedText)
+        work.from = saved
+        const fencedMs = clock.nowMs()
 
-      const context: BatchContext<Tx, never, never> = {
-        ...handlerContext(around, definition.name, plan, progress),
-        tx,
-        batchSize: plan.batchSize,
-        prepared: prepared as never,
-        query,
-        quarantine: quarantineOf(query, store.tables, definition.name),
-      }
-      const result = checkBatchResult(definition.name, await definition.batch(context))
-      plan.signal.throwIfAborted()
-
-      const next = closeProgress(definition.name, result.progress, savedText)
-      const handledMs = clock.nowMs()
-      const durationMs = handledMs - startedMs + work.commitMs
-      if (result.tune) {
-        work.tuner.record({ items: result.items, durationMs, overheadMs: fencedMs - startedMs + work.commitMs })
-      }
-      const idle = !result.done && !next.isNew
-      const statistics = afterBatch(work.statistics, {
-        items: result.items,
-        durationMs,
-        elapsedMs: work.lastEndMs === null ? durationMs : handledMs - work.lastEndMs,
-        fraction: definition.report?.(JSON.parse(next.text)).fraction ?? null,
-        idle,
-      })
-      if (result.done) {
-        await store.finish(query, plan.lease, {
-          outcome: 'completed',
-          by: plan.lease.owner,
-          reason: null,
-          progressJson: next.text,
-          batches: 1,
-          items: result.items,
-          busyMs: durationMs,
-        })
-      } else {
-        work.savedTunerJson = JSON.stringify(work.tuner.snapshot())
-        const record = {
-          progressJson: next.text,
-          items: result.items,
-          busyMs: durationMs,
+        const context: BatchContext<Tx, never, never> = {
+          ...handlerContext(around, definition.name, { ...plan, signal }, progress),
+          tx,
           batchSize: plan.batchSize,
-          tunerJson: work.savedTunerJson,
-          statisticsJson: JSON.stringify(statistics),
+          prepared: prepared as never,
+          query,
+          quarantine: quarantineOf(query, store.tables, definition.name),
         }
-        await store.saveBatch(query, plan.lease, record, around.leaseMs)
-      }
-      work.statistics = statistics
-      writtenMs = clock.nowMs()
-      const stalled = statistics.idleBatches >= STALLED_AFTER
-      return { items: result.items, durationMs: writtenMs - startedMs, done: result.done, stalled }
-    },
-    { signal: plan.signal },
-  )
+        const result = checkBatchResult(definition.name, await definition.batch(context))
+        signal.throwIfAborted()
+
+        const next = closeProgress(definition.name, result.progress, savedText)
+        const handledMs = clock.nowMs()
+        const durationMs = handledMs - startedMs + work.commitMs
+        if (result.tune) {
+          work.tuner.record({ items: result.items, durationMs, overheadMs: fencedMs - startedMs + work.commitMs })
+        }
+        const idle = !result.done && !next.isNew
+        const statistics = afterBatch(work.statistics, {
+          items: result.items,
+          durationMs,
+          elapsedMs: work.lastEndMs === null ? durationMs : handledMs - work.lastEndMs,
+          fraction: definition.report?.(JSON.parse(next.text)).fraction ?? null,
+          idle,
+        })
+        if (result.done) {
+          await store.finish(query, plan.lease, {
+            outcome: 'completed',
+            by: plan.lease.owner,
+            reason: null,
+            progressJson: next.text,
+            batches: 1,
+            items: result.items,
+            busyMs: durationMs,
+          })
+        } else {
+          work.savedTunerJson = JSON.stringify(work.tuner.snapshot())
+          const record = {
+            progressJson: next.text,
+            items: result.items,
+            busyMs: durationMs,
+            batchSize: plan.batchSize,
+            tunerJson: work.savedTunerJson,
+            statisticsJson: JSON.stringify(statistics),
+          }
+          await store.saveBatch(query, plan.lease, record, around.leaseMs)
+        }
+        work.statistics = statistics
+        writtenMs = clock.nowMs()
+        const stalled = statistics.idleBatches >= STALLED_AFTER
+        return { items: result.items, durationMs: writtenMs - startedMs, done: result.done, stalled }
+      },
+      { signal },
+    )
+    .catch((error: unknown) => {
+      throw deadline.explain(error)
+    })
+    .finally(() => deadline.stop())
   work.lastEndMs = clock.nowMs()
   work.commitMs = work.lastEndMs - writtenMs
   return { ...report, durationMs: report.durationMs + work.commitMs }

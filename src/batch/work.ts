@@ -42,6 +42,8 @@ export interface BatchPlan {
   readonly lease: Lease
   readonly batchSize: number
   readonly targetMs: number
+  /** Cancels the batch after this time in its transaction, in ms; undefined lets it take as long as it takes. */
+  readonly deadlineMs: number | undefined
   readonly signal: AbortSignal
 }
 

@@ -125,6 +125,7 @@ const COMMON_OPTIONS = [
   'minBatchSize',
   'maxBatchSize',
   'tuner',
+  'deadline',
   'maxAttempts',
 ]
 
@@ -184,6 +185,7 @@ export function commonDefinition(
       minBatchSize: options.minBatchSize,
       maxBatchSize: options.maxBatchSize,
       tuner: options.tuner,
+      deadline: options.deadline,
       maxAttempts: options.maxAttempts,
     },
   }
@@ -201,6 +203,10 @@ export function settingsProblems(settings: UpdateSettings): string[] {
   const { minBatchSize, maxBatchSize } = settings
   if (minBatchSize !== undefined && maxBatchSize !== undefined && minBatchSize > maxBatchSize) {
     problems.push(`minBatchSize (${minBatchSize}) is above maxBatchSize (${maxBatchSize})`)
+  }
+  const { deadline } = settings
+  if (deadline !== undefined && !(typeof deadline === 'number' && Number.isFinite(deadline) && deadline >= 1)) {
+    problems.push(`deadline must be a number of at least 1, how often the target, not ${describe(deadline)}`)
   }
   if (settings.tuner !== undefined && typeof settings.tuner !== 'function') {
     problems.push('tuner must be what guardedTuner() or emaTuner() returns')

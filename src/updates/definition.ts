@@ -101,6 +101,11 @@ export interface UpdateSettings {
   /** In items. Default: the updater's. */
   readonly maxBatchSize?: number
   readonly tuner?: TunerFactory
+  /**
+   * Cancels a batch that takes longer than this many times its target; the next one is a tenth. At least 1. Default: no
+   * deadline. SQLite can't interrupt a statement: there it has no effect.
+   */
+  readonly deadline?: number
   /** Failures in a row before the update is failed. Default: the updater's. */
   readonly maxAttempts?: number
 }

@@ -1,6 +1,6 @@
 import type { Query } from '../database.js'
 import { quoteIdentifier, type TableName } from '../identifier.js'
-import { firstList, sqliteTokens } from './sqlite-tokens.js'
+import { firstList, sqliteTokens, type SqliteToken } from './sqlite-tokens.js'
 import type { ForeignKey, TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
 
 // Temporary tables hide those of main, as they do in a statement without a schema.
@@ -159,13 +159,28 @@ async function columnCollations(query: Query, table: TableRow): Promise<Map<stri
   const [found] = (await query<{ sql: string | null }>(TABLE_SQL(table.schema), [table.name])).rows
   const collations = new Map<string, string>()
   for (const [column, ...definition] of firstList(sqliteTokens(found?.sql ?? '')).items) {
-    const at = definition.findIndex((token) => token.kind === 'word' && token.text === 'collate')
-    const collation = definition[at + 1]
-    if (column !== undefined && at >= 0 && collation !== undefined) {
-      collations.set(column.text.toLowerCase(), collation.text.toLowerCase())
-    }
+    const collation = writtenCollation(definition)
+    if (column !== undefined && collation !== null) collations.set(bareName(column.text).toLowerCase(), collation)
   }
   return collations
+}
+
+// The last one counts; one inside of parentheses belongs to a CHECK, a DEFAULT or a generated expression.
+function writtenCollation(definition: readonly SqliteToken[]): string | null {
+  let found: string | null = null
+  let depth = 0
+  for (const [position, token] of definition.entries()) {
+    if (token.kind === 'symbol' && token.text === '(') depth += 1
+    if (token.kind === 'symbol' && token.text === ')') depth -= 1
+    if (depth > 0 || token.kind !== 'word' || token.text !== 'collate') continue
+    found = bareName(definition[position + 1]?.text ?? '').toLowerCase()
+  }
+  return found
+}
+
+// SQLite takes a name in apostrophes, too.
+function bareName(text: string): string {
+  return text.startsWith("'") ? text.slice(1, -1).replaceAll("''", "'") : text
 }
 
 interface ForeignKeyRow {

@@ -1,0 +1,32 @@
+import { BatchDeadlineError } from '../errors.js'
+
+/** Cancels a batch that takes too long. On the real clock, for it is the server that would go on working. */
+export class Deadline {
+  readonly #updateName: string
+  readonly #ms: number | undefined
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(updateName: string, ms: number | undefined) {
+    this.#updateName = updateName
+    this.#ms = ms
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  start(): void {
+    if (this.#ms !== undefined) this.#timer = setTimeout(() => this.#controller.abort(), this.#ms)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** The error of a batch that was cancelled by this deadline, or the error that it had anyway. */
+  explain(error: unknown): unknown {
+    if (!this.#controller.signal.aborted || this.#ms === undefined) return error
+    return new BatchDeadlineError(this.#updateName, this.#ms, error)
+  }
+}

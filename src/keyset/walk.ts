@@ -1,0 +1,156 @@
+import type { TableDescription } from '../databases/catalogue/table-description.js'
+import type { Query } from '../databases/database.js'
+import { quoteTable } from '../databases/identifier.js'
+import { SchemaMismatchError } from '../errors.js'
+import { sameKey, type EncodedKey } from './encoding.js'
+import { chooseKey, type WalkKey } from './key.js'
+import { compareKey, keyOrder, keySelection, type SqlPart } from './range.js'
+import { readKey } from './row-key.js'
+
+/** A table, and the unique key that its rows are walked by. */
+export interface WalkPlan {
+  readonly table: TableDescription
+  /** Quoted, with its schema. */
+  readonly tableSql: string
+  readonly key: WalkKey
+}
+
+/** Where a walk is. All of it is JSON, to be kept in the progress. */
+export interface WalkPosition {
+  /** Key of the first row when the walk began. */
+  readonly first: EncodedKey
+  /** The last key that is done; null before the first batch. */
+  readonly lower: EncodedKey | null
+  /** Key of the last row when the walk began; null follows the rows that are added. */
+  readonly end: EncodedKey | null
+}
+
+/** The rows of one batch: those with a key in `(lower, upper]`. */
+export interface KeyRange {
+  readonly upper: EncodedKey
+  /** How many rows are in it. */
+  readonly rows: number
+  /** Nothing is left behind it. */
+  readonly last: boolean
+  /**
+   * The predicate, with as many placeholders as `values`, numbered from `firstParameter` (default 1). The columns are
+   * bare, or qualified with `alias`.
+   */
+  predicate(options?: { readonly alias?: string; readonly firstParameter?: number }): SqlPart
+}
+
+/** Plans a walk over `table` by `key`. Throws SchemaMismatchError when the key isn't proved to be unique. */
+export function planWalk(table: TableDescription, key?: readonly string[]): WalkPlan {
+  return {
+    table,
+    tableSql: quoteTable({ schema: table.schema, name: table.name }, table.dialect),
+    key: chooseKey(table, key),
+  }
+}
+
+/** The first and the last key of the table now; null when it is empty. */
+export async function walkBounds(
+  query: Query,
+  { tableSql, key }: WalkPlan,
+): Promise<{ readonly first: EncodedKey; readonly end: EncodedKey } | null> {
+  const { rows } = await query(`
+    SELECT *
+    FROM (
+      SELECT ${keySelection(key, FIRST)}
+      FROM ${tableSql}
+      ORDER BY ${keyOrder(key)}
+      LIMIT 1
+    ) AS first_row
+    CROSS JOIN (
+      SELECT ${keySelection(key, LAST)}
+      FROM ${tableSql}
+      ORDER BY ${keyOrder(key, 'DESC')}
+      LIMIT 1
+    ) AS last_row`)
+  const [row] = rows
+  return row === undefined ? null : { first: readKey(key, row, FIRST), end: readKey(key, row, LAST) }
+}
+
+/**
+ * The range of the next `size` rows behind `position`; fewer at the end. Null when a walk without an end finds nothing
+ * more. Two statements at most, the second only at the end; neither reads more than `size` index entries.
+ */
+export async function nextRange(
+  query: Query,
+  plan: WalkPlan,
+  position: WalkPosition,
+  size: number,
+): Promise<KeyRange | null> {
+  const rest = restOfWalk(plan.key, position)
+  const { rows } = await query(
+    `
+    SELECT ${keySelection(plan.key, LAST)}
+    FROM ${plan.tableSql}
+    WHERE ${rest.sql}
+    ORDER BY ${keyOrder(plan.key)}
+    LIMIT 1
+    OFFSET $${rest.values.length + 1}`,
+    [...rest.values, size - 1],
+  )
+  const [row] = rows
+  if (row === undefined) return tail(query, plan, position, rest)
+  const upper = readKey(plan.key, row, LAST)
+  if (position.lower !== null && sameKey(upper, position.lower)) throw notMoving(plan, upper)
+  return range(plan.key, position, upper, size, position.end !== null && sameKey(upper, position.end))
+}
+
+// Of the keys as the queries return them; no column of a user is called so.
+const FIRST = 'evenkeel_first_'
+const LAST = 'evenkeel_last_'
+
+// Fewer rows than a batch are left: the fixed end is the bound, whether its row still exists or not.
+async function tail(query: Query, plan: WalkPlan, position: WalkPosition, rest: SqlPart): Promise<KeyRange | null> {
+  const rowCount = plan.key.dialect === 'postgres' ? '(count(*) OVER ())::int' : 'count(*) OVER ()'
+  const { rows } = await query<Record<string, unknown> & { evenkeel_rows: number }>(
+    `
+    SELECT ${rowCount} AS evenkeel_rows, ${keySelection(plan.key, LAST)}
+    FROM ${plan.tableSql}
+    WHERE ${rest.sql}
+    ORDER BY ${keyOrder(plan.key, 'DESC')}
+    LIMIT 1`,
+    rest.values,
+  )
+  const [row] = rows
+  const upper = position.end ?? (row === undefined ? null : readKey(plan.key, row, LAST))
+  return upper === null ? null : range(plan.key, position, upper, row?.evenkeel_rows ?? 0, true)
+}
+
+function range(key: WalkKey, position: WalkPosition, upper: EncodedKey, rows: number, last: boolean): KeyRange {
+  return {
+    upper,
+    rows,
+    last,
+    predicate: ({ alias, firstParameter = 1 } = {}) => {
+      const from = lowerBound(key, position, firstParameter, alias)
+      const to = compareKey(key, '<=', upper, firstParameter + from.values.length, alias)
+      return { sql: `${from.sql} AND ${to.sql}`, values: [...from.values, ...to.values] }
+    },
+  }
+}
+
+function restOfWalk(key: WalkKey, position: WalkPosition): SqlPart {
+  const from = lowerBound(key, position, 1)
+  if (position.end === null) return from
+  const to = compareKey(key, '<=', position.end, 1 + from.values.length)
+  return { sql: `${from.sql} AND ${to.sql}`, values: [...from.values, ...to.values] }
+}
+
+// The first row itself belongs to the first batch. So every range has the same number of placeholders.
+function lowerBound(key: WalkKey, { first, lower }: WalkPosition, firstParameter: number, alias?: string): SqlPart {
+  return lower === null
+    ? compareKey(key, '>=', first, firstParameter, alias)
+    : compareKey(key, '>', lower, firstParameter, alias)
+}
+
+function notMoving({ table }: WalkPlan, at: EncodedKey): SchemaMismatchError {
+  return new SchemaMismatchError(
+    `table ${table.schema}.${table.name}`,
+    `the key ${JSON.stringify(at)} can't be read back exactly, so the walk doesn't move`,
+    'Walk by another key. Keys of text must be valid in the encoding of the database.',
+  )
+}

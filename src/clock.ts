@@ -9,10 +9,13 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** A timer of Node that is longer than this ends at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   async sleep(ms, signal) {
-    await delay(ms, undefined, { signal, ref: true }).catch((error: unknown) => {
+    await delay(Math.min(ms, LONGEST_TIMER_MS), undefined, { signal, ref: true }).catch((error: unknown) => {
       if (!signal?.aborted) throw error
     })
   },

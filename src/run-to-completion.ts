@@ -1,4 +1,5 @@
-import { DisabledError, NeedsPersonError } from './errors.js'
+import { DisabledError, EvenkeelError, NeedsPersonError } from './errors.js'
+import { describe, unknownOptionProblems } from './options.js'
 import type { QueueStore } from './queue/queue-store.js'
 import { explainQueue, rootsNeedingPerson, type Onlooker } from './queue/reasons.js'
 import type { QueueRow } from './queue/row.js'
@@ -9,6 +10,15 @@ export interface CompletionOptions {
   readonly names?: readonly string[]
   /** Ends after the running batch, rejecting with the signal's reason. */
   readonly signal?: AbortSignal
+}
+
+/** stop() was called before runToCompletion() was at its end. */
+export class UpdaterStoppedError extends EvenkeelError {
+  constructor(databaseName: string) {
+    super('UPDATER_STOPPED', `the updater of "${databaseName}" was stopped before its queue was finished`, {
+      hint: 'Nothing is lost: run it again, and it goes on from the last committed batch.',
+    })
+  }
 }
 
 /** What runToCompletion() did itself. */
@@ -23,10 +33,20 @@ export interface CompletionResult {
 
 /** The steps that it takes; those of the updater. */
 export interface CompletionSteps {
-  /** One batch of the first runnable update among `names`; false when none can run now. */
-  step(names: ReadonlySet<string>): Promise<boolean>
+  /** One batch of the first runnable update among `names`, null for all; false when none can run now. */
+  step(names: ReadonlySet<string> | null): Promise<boolean>
   /** Waits until something may have become runnable. */
   idle(): Promise<void>
+  /** Waits for a database that is away; throws every other error. */
+  recover(error: unknown): Promise<void>
+}
+
+/** What is wrong with the options, as sentences. */
+export function completionProblems(options: CompletionOptions): string[] {
+  const problems = unknownOptionProblems(options, ['names', 'signal'])
+  const { names } = options as { names?: unknown }
+  if (names !== undefined && !Array.isArray(names)) problems.push(`names must be an array, not ${describe(names)}`)
+  return problems
 }
 
 /**
@@ -45,24 +65,37 @@ export async function runUntilComplete<Tx>(
   const seen = new Set<string>()
   for (;;) {
     signal?.throwIfAborted()
-    const rows = await store.rows()
-    const wanted = withDependencies(rows, names)
-    for (const name of wanted) seen.add(name)
-    if (wanted.size === 0) return [...seen]
-    // Until nothing is left to run, the queue is read by the picker alone: a full look at every batch would cost.
-    let ran = false
-    while (await steps.step(wanted)) {
-      ran = true
+    try {
+      const rows = await store.rows()
+      const wanted = withDependencies(rows, names)
+      for (const name of wanted) seen.add(name)
+      if (wanted.size === 0) return [...seen]
+      if (await runWhileItCan(store, names === undefined ? null : wanted, signal, steps)) continue
+      const disabled = await readDisabled(store.read, store.tables)
+      if (disabled) throw new DisabledError(databaseName, disabled.by, disabled.reason)
+      refuseHopeless(rows, wanted, onlooker)
+      await steps.idle()
+    } catch (error) {
       signal?.throwIfAborted()
-      if (names === undefined) continue
-      if ((await store.queuedAmong([...wanted])).size === 0) break
+      await steps.recover(error)
     }
-    if (ran) continue
-    const disabled = await readDisabled(store.read, store.tables)
-    if (disabled) throw new DisabledError(databaseName, disabled.by, disabled.reason)
-    refuseHopeless(rows, wanted, onlooker)
-    await steps.idle()
   }
+}
+
+// Until nothing is left to run, the queue is read by the picker alone: a full look at every batch would cost.
+async function runWhileItCan<Tx>(
+  store: QueueStore<Tx>,
+  wanted: ReadonlySet<string> | null,
+  signal: AbortSignal | undefined,
+  steps: CompletionSteps,
+): Promise<boolean> {
+  let ran = false
+  while (await steps.step(wanted)) {
+    ran = true
+    signal?.throwIfAborted()
+    if (wanted !== null && (await store.queuedAmong([...wanted])).size === 0) break
+  }
+  return ran
 }
 
 /** The queued rows among `names`, or all, with everything queued that they depend on. */

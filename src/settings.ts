@@ -1,9 +1,9 @@
 import type { Clock } from './clock.js'
-import { systemClock } from './clock.js'
+import { LONGEST_TIMER_MS, systemClock } from './clock.js'
 import type { Database } from './databases/database.js'
 import { identifierProblem } from './databases/identifier.js'
 import { ConfigurationError } from './errors.js'
-import { stderrLogger, type Logger } from './observe/logger.js'
+import { harmless, stderrLogger, type Logger } from './observe/logger.js'
 import { describe, durationProblems, unknownOptionProblems } from './options.js'
 import type { Pace } from './pacing/pace.js'
 import type { TunerFactory } from './pacing/tuner.js'
@@ -120,7 +120,7 @@ export function resolveSettings<Tx>(options: UpdaterOptions<Tx>): ResolvedSettin
     onFailure: options.onFailure ?? 'isolate',
     leaseMs: options.leaseMs ?? 15_000,
     pollMs: options.pollMs ?? 1_000,
-    logger: options.logger ?? stderrLogger,
+    logger: harmless(options.logger ?? stderrLogger),
     clock: options.clock ?? systemClock,
     owner: options.owner,
   }
@@ -132,8 +132,8 @@ function problemsOf<Tx>(options: UpdaterOptions<Tx>): string[] {
     ...databaseProblems(options.database),
     ...updatesProblems(options.updates),
     ...settingsProblems(options),
-    ...durationProblems('leaseMs', options.leaseMs),
-    ...durationProblems('pollMs', options.pollMs),
+    ...timerProblems('leaseMs', options.leaseMs),
+    ...timerProblems('pollMs', options.pollMs),
     ...nameProblems('databaseName', options.databaseName),
     ...nameProblems('owner', options.owner),
     ...methodProblems('logger', options.logger, ['debug', 'info', 'warn', 'error']),
@@ -149,6 +149,13 @@ function problemsOf<Tx>(options: UpdaterOptions<Tx>): string[] {
     problems.push(`onFailure must be 'isolate' or 'abort', not ${describe(options.onFailure)}`)
   }
   return problems
+}
+
+function timerProblems(name: string, value: number | undefined): string[] {
+  if (value !== undefined && value > LONGEST_TIMER_MS && Number.isFinite(value)) {
+    return [`${name} must be at most ${LONGEST_TIMER_MS} ms, the longest that a timer takes, not ${value}`]
+  }
+  return durationProblems(name, value)
 }
 
 function databaseProblems(database: unknown): string[] {

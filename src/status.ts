@@ -85,6 +85,7 @@ export async function readStatus<Tx>(source: StatusSource<Tx>): Promise<Database
   const [rows, disabled] = await Promise.all([store.details(), readDisabled(store.read, store.tables)])
   const reasons = explainQueue(rows, { owner, hasHandler: (name) => registry.has(name) })
   for (const [name, reason] of source.localReasons) if (!reasons.has(name)) reasons.set(name, reason)
+  if (disabled) for (const row of rows) if (!reasons.has(row.name)) reasons.set(row.name, switchedOff(disabled))
   const updates: UpdateStatus[] = []
   for (const row of rows) updates.push(await updateStatus(source, row, reasons.get(row.name) ?? null))
   const status = statusName(source, rows, reasons, disabled !== null)
@@ -95,6 +96,13 @@ export async function readStatus<Tx>(source: StatusSource<Tx>): Promise<Database
     disabled,
     current: source.current ?? rows.find((row) => row.holder !== null)?.name ?? null,
     updates,
+  }
+}
+
+function switchedOff({ by, reason }: Disabled): Waiting {
+  return {
+    code: 'disabled',
+    text: `disabled${by === null ? '' : ` by ${by}`}${reason === null ? '' : `: ${reason}`}`,
   }
 }
 

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { BatchRunner } from './batch/batch-runner.js'
-import { sleepUnlessAborted, systemClock } from './clock.js'
+import { LONGEST_TIMER_MS, sleepUnlessAborted, systemClock } from './clock.js'
 import { checkController, type Controller } from './controller.js'
-import type { Database } from './databases/database.js'
+import type { Database, Query } from './databases/database.js'
 import { classifyError } from './databases/error-class.js'
 import { ConfigurationError, UpdaterAbortedError } from './errors.js'
 import { Mutex } from './mutex.js'
 import { UpdaterEmitter, type UpdaterEvents } from './observe/events.js'
-import { closest, describe } from './options.js'
+import { closest, describe, wholeNumberProblems } from './options.js'
 import { fixedPace } from './pacing/fixed-pace.js'
 import { BackOffs } from './queue/back-off.js'
 import {
@@ -23,17 +23,23 @@ import { backOffMs } from './queue/failure-policy.js'
 import { readHistory, type HistoryEntry } from './queue/history.js'
 import { pickNext } from './queue/pick.js'
 import { QueueStore } from './queue/queue-store.js'
-import type { Waiting } from './queue/reasons.js'
 import { reviewQueue } from './queue/review.js'
+import type { QueueRow } from './queue/row.js'
 import { readDisabled } from './queue/switch.js'
 import { Registry } from './registry.js'
 import { runLoop } from './run-loop.js'
-import { runUntilComplete, type CompletionOptions, type CompletionResult } from './run-to-completion.js'
-import { checkInstallation, install, type InstallResult } from './schema/install.js'
+import {
+  completionProblems,
+  runUntilComplete,
+  UpdaterStoppedError,
+  type CompletionOptions,
+  type CompletionResult,
+} from './run-to-completion.js'
+import { checkInstallation, checkInstallationThrough, install, type InstallResult } from './schema/install.js'
 import { resolveSettings, type ResolvedSettings, type UpdaterOptions } from './settings.js'
 import { readStatus, type DatabaseStatus, type Status, type UpdatePerformance } from './status.js'
 import type { UpdateDefinition } from './updates/definition.js'
-import { waitForUpdates, type WaitOptions } from './wait-for.js'
+import { waitForUpdates, waitProblems, type WaitOptions } from './wait-for.js'
 import { WakeUp } from './wake-up.js'
 
 /** An update by its name or its definition. */
@@ -86,9 +92,13 @@ export class BackgroundUpdater<Tx = unknown> {
   readonly #lookAgain = new WakeUp()
   // Invariant: the newest run, until it has stopped; a start() during its stop() makes another that waits for it.
   #run: Run | null = null
+  // Batches that a caller runs himself end with it. Invariant: not stopped, or being stopped.
+  #direct = newRun()
   #aborted: UpdaterAbortedError | null = null
   #lastReasons = ''
   #idleSaid = false
+  // Names in depends_on that were looked up: each is reported once.
+  readonly #knownTypos = new Set<string>()
   #checkedInstallation = false
   #connectionFailures = 0
 
@@ -135,7 +145,7 @@ export class BackgroundUpdater<Tx = unknown> {
   start(): Promise<void> {
     if (this.#run && this.#run.stopped === null) return this.#run.started
     const before = this.#run?.stopped ?? Promise.resolve()
-    const run: Run = { ...newSignals(), started: Promise.resolve(), stopped: null, loop: null }
+    const run = newRun()
     run.started = before.then(() => this.#start(run))
     this.#run = run
     run.started.catch((error: unknown) => {
@@ -162,30 +172,37 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /**
    * Stops: the running batch may finish within `graceMs`, then it is cancelled and rolled back; the lease is handed
-   * over at once. Called twice, both share one promise.
+   * over at once. Called twice, both share one promise, and the shorter grace counts. runToCompletion() ends with it.
    */
   stop({ graceMs = DEFAULT_GRACE_MS }: StopOptions = {}): Promise<void> {
-    const run = this.#run
-    if (!run) return this.#oneBatch.run(() => this.#runner.release())
-    run.stopped ??= this.#stop(run, graceMs).finally(() => {
+    if (typeof graceMs !== 'number' || Number.isNaN(graceMs) || graceMs < 0) {
+      return Promise.reject(
+        new ConfigurationError('stop', [`graceMs must be a number of at least 0, not ${describe(graceMs)}`]),
+      )
+    }
+    const direct = this.#direct
+    const run = this.#run ?? direct
+    const cancel = () => {
+      for (const each of new Set([run, direct])) each.cancel.abort(new Error('the updater is stopping'))
+    }
+    // Each call has a grace of its own: a second one that is less patient counts.
+    const timer = setTimeout(cancel, Math.min(graceMs, LONGEST_TIMER_MS))
+    run.stopped ??= this.#stop(run, direct).finally(() => {
       if (this.#run === run) this.#run = null
+      if (this.#direct === direct) this.#direct = newRun()
     })
+    void run.stopped.finally(() => clearTimeout(timer))
     return run.stopped
   }
 
-  async #stop(run: Run, graceMs: number): Promise<void> {
+  async #stop(run: Run, direct: Run): Promise<void> {
     run.stop.abort()
+    direct.stop.abort(new UpdaterStoppedError(this.databaseName))
     this.#lookAgain.ring()
     this.#mayHaveWork.ring()
-    const cancel = () => run.cancel.abort(new Error('the updater is stopping'))
-    const timer = setTimeout(cancel, Math.min(Math.max(graceMs, 0), 2 ** 31 - 1))
-    try {
-      await run.started.catch(() => {})
-      await run.loop
-      await this.#oneBatch.run(() => this.#runner.release())
-    } finally {
-      clearTimeout(timer)
-    }
+    await run.started.catch(() => {})
+    await run.loop
+    await this.#oneBatch.run(() => this.#runner.release())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -206,10 +223,12 @@ export class BackgroundUpdater<Tx = unknown> {
    *
    * @throws NeedsPersonError listing what can't go on without a person, after everything else has run
    * @throws DisabledError
+   * @throws UpdaterStoppedError when stop() is called meanwhile
    */
   async runToCompletion(
     options: CompletionOptions & { readonly names?: readonly UpdateReference[] | readonly string[] } = {},
   ): Promise<CompletionResult> {
+    refuseProblems('runToCompletion', completionProblems(options))
     await this.#ready()
     this.#aborted = null
     const startedMs = this.#settings.clock.nowMs()
@@ -220,17 +239,23 @@ export class BackgroundUpdater<Tx = unknown> {
       items += event.items
     }
     const names = (options.names as readonly UpdateReference[] | undefined)?.map(nameOf)
+    const stopped = this.#direct.stop.signal
+    const signal = options.signal ? AbortSignal.any([options.signal, stopped]) : stopped
     this.#events.on('batch:success', count)
     try {
       const completed = await runUntilComplete(
         this.#store,
         this.databaseName,
         this.#onlooker(),
-        { names, signal: options.signal },
+        { names, signal },
         {
-          step: async (wanted) =>
-            (await this.#stepThroughOutages(this.#registry.names.filter((name) => wanted.has(name)))) !== null,
-          idle: () => this.#idle(options.signal),
+          step: async (wanted) => {
+            const known = this.#registry.names
+            const among = wanted === null ? known : known.filter((name) => wanted.has(name))
+            return (await this.#step(among, signal)) !== null
+          },
+          idle: () => this.#idle(signal),
+          recover: (error) => this.#recoverOutage(error, signal),
         },
       )
       return { completed, batches, items, durationMs: this.#settings.clock.nowMs() - startedMs }
@@ -242,6 +267,7 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Resolves when none of the updates is in the queue any more, whichever process runs them. */
   async waitFor(names: UpdateReference | readonly UpdateReference[], options: WaitOptions = {}): Promise<void> {
+    refuseProblems('waitFor', waitProblems(options))
     await this.#ready()
     const list = (Array.isArray(names) ? (names as readonly UpdateReference[]) : [names as UpdateReference]).map(nameOf)
     const deadline = options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs
@@ -254,12 +280,14 @@ export class BackgroundUpdater<Tx = unknown> {
   /** True when none of the names is in the queue. Always asked of the database. */
   async hasCompleted(...names: readonly UpdateReference[]): Promise<boolean> {
     const list = names.map(nameOf)
+    await this.#installed()
     if (list.length === 0) return this.#store.isEmpty()
     return (await this.#store.queuedAmong(list)).size === 0
   }
 
   /** The update whose batch is running, here or in another process; null when none is. */
   async currentUpdate(): Promise<string | null> {
+    await this.#installed()
     return this.#runner.current ?? (await this.#store.rows()).find((row) => row.holder !== null)?.name ?? null
   }
 
@@ -268,7 +296,8 @@ export class BackgroundUpdater<Tx = unknown> {
   }
 
   /** The status of this one database, without the frame that `status()` puts round it. */
-  databaseStatus(): Promise<DatabaseStatus> {
+  async databaseStatus(): Promise<DatabaseStatus> {
+    await this.#installed()
     return readStatus({
       database: this.database,
       store: this.#store,
@@ -277,7 +306,7 @@ export class BackgroundUpdater<Tx = unknown> {
       aborted: this.#aborted !== null,
       running: this.#run !== null && this.#run.loop !== null,
       current: this.#runner.current,
-      localReasons: this.#localReasons(),
+      localReasons: this.#runner.localReasons(),
     })
   }
 
@@ -288,7 +317,9 @@ export class BackgroundUpdater<Tx = unknown> {
   }
 
   /** The last updates that left the queue, newest first. `limit` defaults to 100. */
-  history({ limit = 100 }: { readonly limit?: number } = {}): Promise<HistoryEntry[]> {
+  async history({ limit = 100 }: { readonly limit?: number } = {}): Promise<HistoryEntry[]> {
+    refuseProblems('history', wholeNumberProblems('limit', limit))
+    await this.#installed()
     return readHistory(this.#store.read, this.#store.tables, limit)
   }
 
@@ -299,17 +330,21 @@ export class BackgroundUpdater<Tx = unknown> {
    * @throws AlreadyQueuedError unless `ifExists` is `ignore`
    */
   async enqueue(update: UpdateReference, options: EnqueueOptions<Tx> = {}): Promise<boolean> {
+    const { tx } = options
+    await this.#installed(tx === undefined ? undefined : this.#store.within(tx))
     const written = await this.#control.enqueue(this.#defaultsOf(update), options)
     this.#mayHaveWork.ring()
     return written
   }
 
   /** Keeps an update from running its next batch, until `resume`. */
-  pause(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
-    return this.#control.pause(nameOf(update), reason)
+  async pause(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
+    await this.#installed()
+    await this.#control.pause(nameOf(update), reason)
   }
 
   async resume(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
+    await this.#installed()
     await this.#control.resume(nameOf(update), reason)
     this.#mayHaveWork.ring()
   }
@@ -317,6 +352,7 @@ export class BackgroundUpdater<Tx = unknown> {
   /** Takes an update out of the queue; the running batch is rolled back, committed batches stay. */
   async cancel(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
     const name = nameOf(update)
+    await this.#installed()
     await this.#control.cancel(name, reason)
     this.#runner.cancel(name)
     this.#mayHaveWork.ring()
@@ -324,6 +360,7 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Clears the failures of an update, so that it runs again from its last committed batch. */
   async retry(update: UpdateReference, options: RetryOptions = {}): Promise<void> {
+    await this.#installed()
     await this.#control.retry(this.#defaultsOf(update), options)
     this.#backOffs.clear(nameOf(update))
     this.#mayHaveWork.ring()
@@ -331,12 +368,14 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Switches all updates of the database off, in every process and after restarts, until `enable`. */
   async disable(reason: Reasoned = {}): Promise<void> {
+    await this.#installed()
     await this.#control.disable(reason)
     this.#lookAgain.ring()
     this.#mayHaveWork.ring()
   }
 
   async enable(): Promise<void> {
+    await this.#installed()
     await this.#control.enable()
     this.#lookAgain.ring()
     this.#mayHaveWork.ring()
@@ -378,21 +417,22 @@ export class BackgroundUpdater<Tx = unknown> {
   async #runLoop(run: Run): Promise<void> {
     const stop = run.stop.signal
     let failure: UpdaterAbortedError | null = null
+    let announced = false
     try {
-      await this.#announce()
       await runLoop<string>(
         {
           pick: async () => {
             await this.#ready()
+            if (!announced) await this.#announce()
+            announced = true
             return this.#pick(this.#registry.names)
           },
-          rest: () => this.#rest(),
+          rest: (name) => this.#rest(name, stop),
           batch: async () => {
             await this.#step(this.#registry.names)
-            this.#connectionFailures = 0
           },
           idle: () => this.#idle(stop),
-          recover: (error) => this.#recover(error),
+          recover: (error) => this.#recover(error, stop),
         },
         stop,
       )
@@ -405,8 +445,9 @@ export class BackgroundUpdater<Tx = unknown> {
     this.#events.emit('updater:stop', { databaseName: this.databaseName, error: failure })
   }
 
-  // One batch of the first runnable update among `names`, or null when none can run.
-  #step(names: readonly string[]): Promise<string | null> {
+  // One batch of the first runnable update among `names`, or null when none can run. `signal` ends a wait for the
+  // controller when the loop doesn't run.
+  #step(names: readonly string[], signal?: AbortSignal): Promise<string | null> {
     return this.#oneBatch.run(async () => {
       // A synchronous driver would otherwise keep timers and signals waiting for as long as there is work.
       await yieldToEventLoop()
@@ -415,10 +456,8 @@ export class BackgroundUpdater<Tx = unknown> {
       if (name === null || definition === undefined) return null
       this.#idleSaid = false
       try {
-        const ran = await this.#runner.run(
-          definition,
-          this.#run ? { stop: this.#run.stop.signal, cancel: this.#run.cancel.signal } : NEVER,
-        )
+        const ran = await this.#runner.run(definition, this.#signals(signal))
+        this.#connectionFailures = 0
         return ran ? name : null
       } catch (error) {
         if (error instanceof UpdaterAbortedError) {
@@ -432,35 +471,30 @@ export class BackgroundUpdater<Tx = unknown> {
     })
   }
 
-  async #stepThroughOutages(names: readonly string[]): Promise<string | null> {
-    for (;;) {
-      try {
-        const ran = await this.#step(names)
-        this.#connectionFailures = 0
-        return ran
-      } catch (error) {
-        await this.#recover(error)
-      }
-    }
+  #signals(signal: AbortSignal | undefined): { stop: AbortSignal; cancel: AbortSignal } {
+    const { stop, cancel } = this.#run ?? this.#direct
+    return { stop: signal ? AbortSignal.any([stop.signal, signal]) : stop.signal, cancel: cancel.signal }
   }
 
   async #pick(names: readonly string[]): Promise<string | null> {
     if ((await readDisabled(this.#store.read, this.#store.tables)) !== null) return null
-    return pickNext(this.#store, {
+    const row = await pickNext(this.#store, {
       owner: this.owner,
       names,
-      backOffPassed: (name) => this.#backOffs.hasPassed(name),
+      backOffPassed: (name, retryAt) => this.#backOffs.hasPassed(name, retryAt),
       isHeldBack: (name) => this.#backOffs.isHeldBack(name),
     })
+    if (row !== null) await this.#reportTypos(row)
+    return row?.name ?? null
   }
 
   // With a controller the application does the pacing.
-  async #rest(): Promise<'not needed' | 'rested' | 'interrupted'> {
+  async #rest(updateName: string, stop: AbortSignal): Promise<'not needed' | 'rested' | 'interrupted'> {
     if (this.#runner.controller) return 'not needed'
     const pace = this.#settings.pace ?? DEFAULT_PACE
-    const pause = pace.beforeBatch({ updateName: this.#runner.current ?? '' })
+    const pause = pace.beforeBatch({ updateName })
     if (pause.ms <= 0) return 'not needed'
-    const { signal } = this.#lookAgain
+    const signal = AbortSignal.any([this.#lookAgain.signal, stop])
     this.#events.emit('pace:change', { databaseName: this.databaseName, pauseMs: pause.ms, why: pause.why })
     await sleepUnlessAborted(this.#settings.clock, pause.ms, signal)
     return signal.aborted ? 'interrupted' : 'rested'
@@ -513,22 +547,36 @@ export class BackgroundUpdater<Tx = unknown> {
 
   // The registry held against the queue: one line and one event.
   async #announce(): Promise<void> {
-    try {
-      const { unknownRows, unknownDependencies, cycles } = await reviewQueue(this.#store, this.#onlooker())
-      const found = { databaseName: this.databaseName, unknownRows, unknownDependencies, cycles }
-      const odd = unknownRows.length + unknownDependencies.length + cycles.length > 0
-      this.#settings.logger[odd ? 'warn' : 'info'](
-        found,
-        odd ? 'the updater started; the queue has rows that need a look' : 'the updater started',
+    const { unknownRows, unknownDependencies, cycles } = await reviewQueue(this.#store, this.#onlooker())
+    const found = { databaseName: this.databaseName, unknownRows, unknownDependencies, cycles }
+    const odd = unknownRows.length + unknownDependencies.length + cycles.length > 0
+    this.#settings.logger[odd ? 'warn' : 'info'](
+      found,
+      odd ? 'the updater started; the queue has rows that need a look' : 'the updater started',
+    )
+    for (const name of unknownDependencies) this.#knownTypos.add(name)
+    this.#events.emit('updater:start', found)
+  }
+
+  // A dependency that nobody knows counts as finished, but was probably misspelt: said once, before it is relied on.
+  async #reportTypos(row: QueueRow): Promise<void> {
+    const unknown = row.dependsOn.filter((name) => !this.#registry.has(name) && !this.#knownTypos.has(name))
+    if (unknown.length === 0) return
+    const finished = await this.#store.finishedAmong(unknown)
+    for (const name of unknown) {
+      this.#knownTypos.add(name)
+      if (finished.has(name)) continue
+      const meant = closest(name, this.#registry.names)
+      this.#settings.logger.warn(
+        { update: row.name, database: this.databaseName, dependency: name },
+        `update "${row.name}" depends on "${name}", which nobody knows` +
+          (meant === undefined ? '' : `; did you mean "${meant}"?`),
       )
-      this.#events.emit('updater:start', found)
-    } catch (error) {
-      if (classifyError(error) !== 'connection') throw error
     }
   }
 
   /** Waits for a database that is away; throws what ends the runner. */
-  async #recover(error: unknown): Promise<void> {
+  async #recover(error: unknown, stop?: AbortSignal): Promise<void> {
     if (error instanceof UpdaterAbortedError) throw error
     this.#connectionFailures += 1
     const waitMs = backOffMs(this.#connectionFailures, Math.random)
@@ -538,23 +586,31 @@ export class BackgroundUpdater<Tx = unknown> {
         ? `the database is away: ${messageOf(error)}`
         : `the queue can't be run: ${messageOf(error)}`,
     )
-    await sleepUnlessAborted(this.#settings.clock, waitMs, this.#lookAgain.signal)
+    const { signal } = this.#lookAgain
+    await sleepUnlessAborted(this.#settings.clock, waitMs, stop ? AbortSignal.any([signal, stop]) : signal)
   }
 
+  // Somebody waits for the end: an error that doesn't pass by itself is theirs.
+  async #recoverOutage(error: unknown, signal: AbortSignal | undefined): Promise<void> {
+    if (classifyError(error) !== 'connection') throw error
+    await this.#recover(error, signal)
+  }
+
+  /** Before anything runs here. */
   async #ready(): Promise<void> {
-    if (this.#checkedInstallation) return
     this.#registry.check(this.database)
-    await this.checkInstallation()
+    await this.#installed()
+  }
+
+  // Asked once: without our tables everything else would be an error of SQL that nobody understands.
+  async #installed(query: Query = this.#store.read): Promise<void> {
+    if (this.#checkedInstallation) return
+    await checkInstallationThrough(query, this.databaseName, this.#store.tables)
     this.#checkedInstallation = true
   }
 
   #onlooker() {
     return { owner: this.owner, hasHandler: (name: string) => this.#registry.has(name) }
-  }
-
-  #localReasons(): Map<string, Waiting> {
-    const name = this.#runner.waitingForController
-    return new Map(name === null ? [] : [[name, { code: 'controller', text: 'waits for the controller' }]])
   }
 
   #defaultsOf(update: UpdateReference): RowDefaults {
@@ -577,7 +633,6 @@ export class BackgroundUpdater<Tx = unknown> {
 }
 
 const DEFAULT_PACE = fixedPace()
-const NEVER = { stop: new AbortController().signal, cancel: new AbortController().signal }
 
 /** One run of the loop, from start() to stop(). */
 interface Run {
@@ -590,8 +645,14 @@ interface Run {
   loop: Promise<void> | null
 }
 
-function newSignals(): Pick<Run, 'stop' | 'cancel'> {
-  return { stop: new AbortController(), cancel: new AbortController() }
+function newRun(): Run {
+  return {
+    stop: new AbortController(),
+    cancel: new AbortController(),
+    started: Promise.resolve(),
+    stopped: null,
+    loop: null,
+  }
 }
 
 function nameOf(update: UpdateReference): string {
@@ -600,6 +661,10 @@ function nameOf(update: UpdateReference): string {
     throw new ConfigurationError('update', [`give the name of an update or its definition, not ${describe(update)}`])
   }
   return name
+}
+
+function refuseProblems(subject: string, problems: readonly string[]): void {
+  if (problems.length > 0) throw new ConfigurationError(subject, problems)
 }
 
 function messageOf(error: unknown): string {

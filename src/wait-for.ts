@@ -1,4 +1,5 @@
 import { UpdateCancelledError, UpdateFailedError, WaitTimeoutError } from './errors.js'
+import { describe, unknownOptionProblems } from './options.js'
 import type { QueueStore } from './queue/queue-store.js'
 import { explainQueue, rootsNeedingPerson } from './queue/reasons.js'
 
@@ -6,6 +7,16 @@ export interface WaitOptions {
   /** In ms. Default: no limit. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+}
+
+/** What is wrong with the options, as sentences. */
+export function waitProblems(options: WaitOptions): string[] {
+  const problems = unknownOptionProblems(options, ['timeoutMs', 'signal'])
+  const { timeoutMs } = options
+  if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs) || timeoutMs < 0)) {
+    problems.push(`timeoutMs must be a number of at least 0, not ${describe(timeoutMs)}`)
+  }
+  return problems
 }
 
 /**

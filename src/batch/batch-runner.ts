@@ -1,18 +1,21 @@
 import { askPermission, ControllerError, type Controller, type Permission } from '../controller.js'
 import { classifyError, wantsSmallerBatch } from '../databases/error-class.js'
-import { BatchDeadlineError, LeaseLostError, StalledError } from '../errors.js'
+import { BatchDeadlineError, LeaseLostError, StalledError, UpdaterAbortedError } from '../errors.js'
 import type { JsonValue } from '../json.js'
+import { describe } from '../options.js'
 import { restoreStatistics } from '../pacing/statistics.js'
 import { backOffMs } from '../queue/failure-policy.js'
 import type { Lease } from '../queue/lease.js'
+import type { Waiting } from '../queue/reasons.js'
 import type { ClaimedState } from '../queue/queue-store.js'
 import { settingsOf } from '../settings.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 import { startHeartbeat } from './heartbeat.js'
 import { recordFailure, type FailureParts } from './record-failure.js'
 import { runOneShot } from './run-one-shot.js'
-import { runTransaction, STALLED_AFTER } from './run-transaction.js'
-import type { BatchPlan, BatchReport, Work } from './work.js'
+import { HandlerConnectionError } from './handler-connection.js'
+import { runTransaction } from './run-transaction.js'
+import { STALLED_AFTER, type BatchPlan, type BatchReport, type Work } from './work.js'
 
 /** What a runner is made of; randomness and identity come in from outside. */
 export interface BatchRunnerParts<Tx> extends FailureParts<Tx> {
@@ -43,9 +46,13 @@ export class BatchRunner<Tx> {
   readonly #checked = new Set<string>()
   // How often each update's batch was halved because it was in somebody's way.
   readonly #halvings = new Map<string, number>()
-  // How often the controller refused each update in a row.
-  readonly #controllerFailures = new Map<string, number>()
+  // How often the controller refused each update in a row, and its last error.
+  readonly #refusals = new Map<string, { readonly times: number; readonly error: Error }>()
   #cancelCurrent: AbortController | null = null
+  // What the last batch failed with, for the controller; undefined when it was committed.
+  #batchError: Error | undefined
+  // Failed batches of any update since the last one that was committed, for strict mode.
+  #failuresInARow = 0
 
   constructor(parts: BatchRunnerParts<Tx>) {
     this.#parts = parts
@@ -68,6 +75,7 @@ export class BatchRunner<Tx> {
     try {
       permission = await this.#permission(definition, signals.stop)
       if (permission === null) return false
+      this.#refusals.delete(definition.name)
     } catch (error) {
       await this.#delay(definition, error)
       return false
@@ -79,7 +87,7 @@ export class BatchRunner<Tx> {
       failure = error
       throw error
     } finally {
-      const disposeError = await permission.dispose(failure ?? this.#remembered.get(definition.name)?.lastError)
+      const disposeError = await permission.dispose(failure ?? this.#batchError)
       if (disposeError !== undefined)
         this.#parts.around.log.error(
           { update: definition.name, error: disposeError },
@@ -97,7 +105,20 @@ export class BatchRunner<Tx> {
 
   /** Cancels the running batch of an update in the server, because its row is gone. */
   cancel(updateName: string): void {
+    this.#remembered.delete(updateName)
     if (this.current === updateName) this.#cancelCurrent?.abort(new LeaseLostError(updateName))
+  }
+
+  /** Why this process holds updates back although the queue doesn't. */
+  localReasons(): Map<string, Waiting> {
+    const reasons = new Map<string, Waiting>()
+    for (const [name, { error }] of this.#refusals) {
+      if (this.#parts.backOffs.isHeldBack(name)) reasons.set(name, { code: 'controller', text: error.message })
+    }
+    if (this.waitingForController !== null) {
+      reasons.set(this.waitingForController, { code: 'controller', text: 'waits for the controller' })
+    }
+    return reasons
   }
 
   async #hold(definition: UpdateDefinition<Tx, never>): Promise<Held | null> {
@@ -109,7 +130,7 @@ export class BatchRunner<Tx> {
     if (claimed === null) return null
     this.#held = { lease, claimed, work: null }
     events.emit('lease:taken', { ...this.#identity(definition.name), owner })
-    events.emit('update:start', this.#identity(definition.name))
+    if (!this.#remembered.has(definition.name)) events.emit('update:start', this.#identity(definition.name))
     return this.#held
   }
 
@@ -145,6 +166,7 @@ export class BatchRunner<Tx> {
     const gone = new AbortController()
     this.#cancelCurrent = gone
     this.current = definition.name
+    this.#batchError = undefined
     const stopHeartbeat = startHeartbeat(around.store, held.lease, around.leaseMs, () =>
       gone.abort(new LeaseLostError(definition.name)),
     )
@@ -152,7 +174,6 @@ export class BatchRunner<Tx> {
       if (definition.on !== undefined && definition.on !== around.database.dialect)
         return await this.#notApplicable(held.lease)
       const work = this.#workOf(definition, held, permission)
-      work.lastError = undefined
       await this.#check(definition)
       const plan = this.#plan(definition, held.lease, work, permission, AbortSignal.any([cancel, gone.signal]))
       events.emit('batch:start', {
@@ -204,7 +225,6 @@ export class BatchRunner<Tx> {
       commitMs: 0,
       lastEndMs: null,
       from: null,
-      lastError: undefined,
     }
   }
 
@@ -257,6 +277,7 @@ export class BatchRunner<Tx> {
     const identity = this.#identity(definition.name)
     const { items, durationMs, done } = report
     backOffs.clear(definition.name)
+    this.#failuresInARow = 0
     const halvings = this.#halvings.get(definition.name) ?? 0
     if (halvings > 0) this.#halvings.set(definition.name, halvings - 1)
     events.emit('batch:success', { ...identity, items, durationMs, batchSize: plan.batchSize, done })
@@ -282,7 +303,7 @@ export class BatchRunner<Tx> {
     const { around, events, owner } = this.#parts
     const error = toError(thrown)
     const work = this.#remembered.get(definition.name) ?? null
-    if (work) work.lastError = error
+    this.#batchError = error
     if (why.cancelled) return false
     if (why.gone || error instanceof LeaseLostError) {
       this.#held = null
@@ -293,8 +314,13 @@ export class BatchRunner<Tx> {
       }
       return false
     }
-    const errorClass = classifyError(error)
-    if (errorClass === 'connection') throw error
+    const errorClass = error instanceof HandlerConnectionError ? 'other' : classifyError(error)
+    if (errorClass === 'connection') {
+      // What was remembered may be of a batch that wasn't committed: the row is read anew.
+      this.#held = null
+      this.#remembered.delete(definition.name)
+      throw error
+    }
     if (error instanceof BatchDeadlineError) {
       // The tuner makes the next batch smaller by itself.
       work?.tuner.record({ items: 0, durationMs: error.deadlineMs, cancelled: true })
@@ -313,7 +339,14 @@ export class BatchRunner<Tx> {
   ): Promise<void> {
     this.#held = null
     this.#checked.delete(definition.name)
-    await recordFailure(this.#parts, definition, lease, error, work?.from ?? null)
+    this.#failuresInARow += 1
+    const failure = { error, from: work?.from ?? null, failuresInARow: this.#failuresInARow }
+    try {
+      await recordFailure(this.#parts, definition, lease, failure)
+    } catch (thrown) {
+      if (thrown instanceof UpdaterAbortedError) this.#failuresInARow = 0
+      throw thrown
+    }
   }
 
   // A controller that throws holds the update back for a while; nothing is counted on its row.
@@ -321,9 +354,9 @@ export class BatchRunner<Tx> {
     const { around, backOffs, random } = this.#parts
     const error =
       thrown instanceof ControllerError ? thrown : new ControllerError(definition.name, toError(thrown).message, thrown)
-    const failures = (this.#controllerFailures.get(definition.name) ?? 0) + 1
-    this.#controllerFailures.set(definition.name, failures)
-    backOffs.set(definition.name, backOffMs(failures, random))
+    const times = (this.#refusals.get(definition.name)?.times ?? 0) + 1
+    this.#refusals.set(definition.name, { times, error })
+    backOffs.set(definition.name, backOffMs(times, random))
     around.log.warn({ update: definition.name, error }, error.message)
     await this.release()
   }
@@ -334,7 +367,9 @@ export class BatchRunner<Tx> {
 }
 
 function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  return thrown instanceof Error
+    ? thrown
+    : new Error(`${describe(thrown)} was thrown, which is no Error`, { cause: thrown })
 }
 
 // Saved state is whatever the row holds; what can't be read is as good as none.

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../clock.js'
 import { BatchDeadlineError } from '../errors.js'
 
 /** Cancels a batch that takes too long. On the real clock, for it is the server that would go on working. */
@@ -17,7 +18,8 @@ export class Deadline {
   }
 
   start(): void {
-    if (this.#ms !== undefined) this.#timer = setTimeout(() => this.#controller.abort(), this.#ms)
+    if (this.#ms !== undefined)
+      this.#timer = setTimeout(() => this.#controller.abort(), Math.min(this.#ms, LONGEST_TIMER_MS))
   }
 
   stop(): void {

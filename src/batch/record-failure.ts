@@ -19,6 +19,15 @@ export interface FailureParts<Tx> {
   readonly random: () => number
 }
 
+/** One failed batch. */
+export interface Failure {
+  readonly error: Error
+  /** The progress at which the batch began; null when it was never read. */
+  readonly from: JsonObject | null
+  /** How many batches of this runner failed since the last one that was committed, this one included. */
+  readonly failuresInARow: number
+}
+
 /**
  * Counts a failure on the row, gives the lease back, and says so. A row that isn't ours any more is left alone.
  *
@@ -28,11 +37,11 @@ export async function recordFailure<Tx>(
   parts: FailureParts<Tx>,
   definition: UpdateDefinition<Tx, never>,
   lease: Lease,
-  error: Error,
-  from: JsonObject | null,
+  failure: Failure,
 ): Promise<void> {
   const { around, events, backOffs } = parts
-  const verdict = await count(parts, definition, lease, error)
+  const { error, from } = failure
+  const verdict = await count(parts, definition, lease, failure)
   if (verdict === null) return
   const identity = { databaseName: around.databaseName, updateName: definition.name }
   const { attempts, pauseMs } = verdict
@@ -44,12 +53,17 @@ export async function recordFailure<Tx>(
   }
   around.log.error({ ...details, attempts, error }, `batch failed: ${error.message}`)
   events.emit('batch:failure', { ...identity, error, attempts, backOffMs: pauseMs })
-  if (verdict.abort) throw new UpdaterAbortedError(around.databaseName, definition.name, attempts, error)
+  if (verdict.abort) throw new UpdaterAbortedError(around.databaseName, definition.name, failure.failuresInARow, error)
   if (verdict.failed) events.emit('update:fail', { ...identity, error })
-  else backOffs.set(definition.name, pauseMs)
+  else backOffs.set(definition.name, pauseMs, verdict.retryAt)
 }
 
-async function count<Tx>(parts: FailureParts<Tx>, definition: UpdateDefinition<Tx, never>, lease: Lease, error: Error) {
+async function count<Tx>(
+  parts: FailureParts<Tx>,
+  definition: UpdateDefinition<Tx, never>,
+  lease: Lease,
+  { error, failuresInARow }: Failure,
+) {
   const { around, settings, random } = parts
   const { maxAttempts } = settingsOf(settings, definition.settings)
   const permanent = error instanceof EvenkeelError && error.permanent
@@ -60,15 +74,20 @@ async function count<Tx>(parts: FailureParts<Tx>, definition: UpdateDefinition<T
     if (before === null) return null
     const after = afterFailure(before, { maxAttempts, permanent })
     const pauseMs = after.failed ? 0 : backOffMs(after.attempts, random)
-    const abort = strict && after.failed
-    await around.store.saveFailure(query, lease, {
+    const abort = strict && (after.failed || failuresInARow >= settings.maxAttempts)
+    const retryAt = await around.store.saveFailure(query, lease, {
       state: after.failed && !strict ? 'failed' : 'queued',
       // After an abort the row is left as new: whoever starts the updater again wants it tried again.
       attempts: abort ? 0 : after.attempts,
       outcomes: abort ? '' : after.outcomes,
-      error: error.message,
+      error: storable(error),
       backOffMs: pauseMs,
     })
-    return { ...after, pauseMs, abort }
+    return { ...after, pauseMs, abort, retryAt }
   })
+}
+
+// The message of any error goes into a row: PostgreSQL's TEXT holds no NUL, and nobody reads megabytes.
+function storable(error: Error): string {
+  return String(error.message).slice(0, 10_000).replaceAll('\0', '\uFFFD').toWellFormed()
 }

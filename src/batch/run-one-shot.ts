@@ -11,8 +11,9 @@ import {
   type BatchReport,
   type Surroundings,
   type Work,
+  withStall,
 } from './work.js'
-import { STALLED_AFTER } from './run-transaction.js'
+import { owningUp } from './handler-connection.js'
 
 const FINISHED: CheckedResult = { items: 0, progress: undefined, done: true, tune: false }
 
@@ -53,7 +54,12 @@ export async function runOneShot<Tx>(
         query: guardedQuery(session.query, plan.signal),
       }
       const there = (await definition.isDone?.(context)) ?? false
-      const result = there ? FINISHED : checkOneShotResult(definition.name, await definition.run(context))
+      const result = there
+        ? FINISHED
+        : checkOneShotResult(
+            definition.name,
+            await owningUp(definition.name, session.query, async () => definition.run(context)),
+          )
       if (!there && result.done && definition.isDone && !(await definition.isDone(context))) {
         throw new ResultMissingError(definition.name)
       }
@@ -63,15 +69,18 @@ export async function runOneShot<Tx>(
   )
 
   const { result, durationMs } = run
-  const next = closeProgress(definition.name, result.progress, run.savedText)
+  const next = await closeProgress(definition, result.progress, run.savedText)
   const idle = !result.done && !next.isNew
   const elapsedMs = work.lastEndMs === null ? durationMs : clock.nowMs() - work.lastEndMs
-  work.statistics = afterBatch(work.statistics, { items: result.items, durationMs, elapsedMs, fraction: null, idle })
+  const { kept, stalled } = withStall(
+    afterBatch(work.statistics, { items: result.items, durationMs, elapsedMs, fraction: null, idle }),
+  )
+  work.statistics = kept
   work.lastEndMs = clock.nowMs()
   await database.transaction(async (tx) => {
     const query = store.within(tx)
     if (!result.done) {
-      const statisticsJson = JSON.stringify(work.statistics)
+      const statisticsJson = JSON.stringify(kept)
       const record = {
         progressJson: next.text,
         items: result.items,
@@ -94,5 +103,5 @@ export async function runOneShot<Tx>(
       busyMs: durationMs,
     })
   })
-  return { items: result.items, durationMs, done: result.done, stalled: work.statistics.idleBatches >= STALLED_AFTER }
+  return { items: result.items, durationMs, done: result.done, stalled }
 }

@@ -1,8 +1,10 @@
+import type { JsonObject } from '../json.js'
 import { afterBatch } from '../pacing/statistics.js'
 import { quarantineOf } from '../queue/quarantine.js'
 import type { BatchContext, BatchedUpdate, PrepareContext } from '../updates/definition.js'
 import { checkBatchResult } from './batch-result.js'
 import { Deadline } from './deadline.js'
+import { owningUp } from './handler-connection.js'
 import {
   closeProgress,
   guardedQuery,
@@ -12,10 +14,11 @@ import {
   type BatchReport,
   type Surroundings,
   type Work,
+  withStall,
 } from './work.js'
 
-/** Batches in a row without new progress before an update counts as stalled. */
-export const STALLED_AFTER = 10
+// The range of the column batch_size.
+const MAX_INTEGER = 2 ** 31 - 1
 
 /**
  * One batch of a transactional update: fence, handler, progress, commit, all in one transaction. Whatever throws rolls
@@ -52,23 +55,27 @@ export async function runTransaction<Tx>(
           query,
           quarantine: quarantineOf(query, store.tables, definition.name),
         }
-        const result = checkBatchResult(definition.name, await definition.batch(context))
+        const result = checkBatchResult(
+          definition.name,
+          await owningUp(definition.name, store.within(tx), async () => definition.batch(context)),
+        )
         signal.throwIfAborted()
 
-        const next = closeProgress(definition.name, result.progress, savedText)
+        const next = await closeProgress(definition, result.progress, savedText)
         const handledMs = clock.nowMs()
         const durationMs = handledMs - startedMs + work.commitMs
         if (result.tune) {
           work.tuner.record({ items: result.items, durationMs, overheadMs: fencedMs - startedMs + work.commitMs })
         }
         const idle = !result.done && !next.isNew
-        const statistics = afterBatch(work.statistics, {
+        const measured = afterBatch(work.statistics, {
           items: result.items,
           durationMs,
           elapsedMs: work.lastEndMs === null ? durationMs : handledMs - work.lastEndMs,
-          fraction: definition.report?.(JSON.parse(next.text)).fraction ?? null,
+          fraction: definition.report?.(JSON.parse(next.text) as JsonObject).fraction ?? null,
           idle,
         })
+        const { kept, stalled } = withStall(measured)
         if (result.done) {
           await store.finish(query, plan.lease, {
             outcome: 'completed',
@@ -85,15 +92,14 @@ export async function runTransaction<Tx>(
             progressJson: next.text,
             items: result.items,
             busyMs: durationMs,
-            batchSize: plan.batchSize,
+            batchSize: Math.min(plan.batchSize, MAX_INTEGER),
             tunerJson: work.savedTunerJson,
-            statisticsJson: JSON.stringify(statistics),
+            statisticsJson: JSON.stringify(kept),
           }
           await store.saveBatch(query, plan.lease, record, around.leaseMs)
         }
-        work.statistics = statistics
+        work.statistics = kept
         writtenMs = clock.nowMs()
-        const stalled = statistics.idleBatches >= STALLED_AFTER
         return { items: result.items, durationMs: writtenMs - startedMs, done: result.done, stalled }
       },
       { signal },
@@ -120,5 +126,5 @@ async function prepare<Tx>(
     batchSize: plan.batchSize,
     query: guardedQuery(around.store.read, plan.signal),
   }
-  return definition.prepare(context)
+  return owningUp(definition.name, around.store.read, async () => definition.prepare?.(context))
 }

@@ -9,7 +9,10 @@ import { encodeProgress } from '../queue/progress.js'
 import type { QueueStore } from '../queue/queue-store.js'
 import { parseProgress } from '../queue/row.js'
 import type { HandlerContext, UpdateDefinition } from '../updates/definition.js'
-import { InvalidQueueRowError } from '../errors.js'
+import { InvalidProgressError, InvalidQueueRowError } from '../errors.js'
+
+/** Batches in a row without new progress before an update counts as stalled. */
+export const STALLED_AFTER = 10
 
 /** What running a batch needs of its surroundings. */
 export interface Surroundings<Tx> {
@@ -33,8 +36,6 @@ export interface Work {
   lastEndMs: number | null
   /** The progress at which the running batch began, for the log of a failure; null before the first. */
   from: JsonObject | null
-  /** What the last batch failed with, for the controller; undefined when it was committed. */
-  lastError: Error | undefined
 }
 
 /** What one batch is told. */
@@ -67,22 +68,36 @@ export async function openProgress<Progress>(
   const result = await schema.validate(JSON.parse(text))
   if (result.issues) {
     const issues = result.issues.map(
-      (issue) => `${(issue.path ?? []).map(String).join('.') || 'progress'}: ${issue.message}`,
+      (issue) => `${(issue.path ?? []).map(keyOfSegment).join('.') || 'progress'}: ${issue.message}`,
     )
     throw new InvalidQueueRowError(definition.name, `progress_json doesn't fit its schema: ${issues.join('; ')}`)
   }
-  return { saved, progress: result.value as Progress }
+  return { saved, progress: result.value }
 }
 
-/** The text to save: the new progress, or the old one when the handler returned none. */
-export function closeProgress(
-  updateName: string,
+/**
+ * The text to save: the new progress, or the old one when the handler returned none. What is saved must open again, so
+ * it is held against the schema before it is committed.
+ */
+export async function closeProgress(
+  definition: UpdateDefinition<never, never>,
   progress: unknown,
   savedText: string,
-): { text: string; isNew: boolean } {
+): Promise<{ text: string; isNew: boolean }> {
   if (progress === undefined) return { text: savedText, isNew: false }
-  const text = encodeProgress(updateName, progress)
+  const text = encodeProgress(definition.name, progress)
+  const result = await definition.schema?.['~standard'].validate(JSON.parse(text))
+  const issue = result?.issues?.[0]
+  if (issue) {
+    const path = ['progress', ...(issue.path ?? []).map(keyOfSegment)].join('.')
+    throw new InvalidProgressError(definition.name, path, `doesn't fit its schema: ${issue.message}`)
+  }
   return { text, isNew: text !== savedText && text !== JSON.stringify(JSON.parse(savedText)) }
+}
+
+// A Standard Schema's path holds keys, or objects that hold one.
+function keyOfSegment(segment: unknown): string {
+  return String(typeof segment === 'object' && segment !== null && 'key' in segment ? segment.key : segment)
 }
 
 export function handlerContext<Tx, Progress>(
@@ -101,9 +116,15 @@ export function handlerContext<Tx, Progress>(
   }
 }
 
+/** Statistics to go on with. An update that is given up as stalled begins to count anew when it is retried. */
+export function withStall(statistics: Statistics): { kept: Statistics; stalled: boolean } {
+  const stalled = statistics.idleBatches >= STALLED_AFTER
+  return { kept: stalled ? { ...statistics, idleBatches: 0 } : statistics, stalled }
+}
+
 /** A query that refuses to go on after the batch was told to give up. */
 export function guardedQuery(query: Query, signal: AbortSignal): Query {
-  return (text, values) => {
+  return async (text, values) => {
     signal.throwIfAborted()
     return query(text, values)
   }

@@ -18,7 +18,8 @@ export function wantsSmallerBatch(errorClass: ErrorClass): boolean {
 export function databaseErrorCode(error: unknown): string | null {
   for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth += 1) {
     const code = (current as { code?: unknown }).code
-    if (typeof code === 'string' && (/^[0-9A-Z]{5}$/.test(code) || code.startsWith('SQLITE_'))) return code
+    // Every SQLSTATE has a digit; EPIPE has none.
+    if (typeof code === 'string' && (/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || code.startsWith('SQLITE_'))) return code
   }
   return null
 }

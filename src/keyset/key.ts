@@ -15,6 +15,8 @@ export interface KeyColumn {
   readonly cast: string
   /** What the value's exact text is read with, on PostgreSQL. */
   readonly reading: 'text' | 'json' | 'value'
+  /** Only whole numbers can be in it, so a key's position between two others can be told. */
+  readonly integer: boolean
 }
 
 /** Columns whose tuple tells every row of the table apart, in the order of their index. */
@@ -25,6 +27,8 @@ export interface WalkKey {
 
 // Their text depends on the session's DateStyle, but in JSON it is always ISO 8601 with all its digits.
 const READ_AS_JSON = new Set(['timestamp', 'timestamptz', 'date'])
+
+const POSTGRES_INTEGERS = new Set(['int2', 'int4', 'int8'])
 
 /**
  * Chooses the key to walk `table` by: the columns of `wanted`, else the primary key, else the only other unique key
@@ -60,6 +64,7 @@ function keyColumn(table: TableDescription, name: string, collation: string | nu
     // Through text, whatever the driver would make of a parameter of the column's own type.
     cast: postgres ? `::text::${column.castType}` : '',
     reading: postgres ? (READ_AS_JSON.has(column.typeName) ? 'json' : 'text') : 'value',
+    integer: postgres ? POSTGRES_INTEGERS.has(column.typeName) : /INT/i.test(column.typeName),
   }
 }
 

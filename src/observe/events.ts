@@ -58,14 +58,20 @@ export class UpdaterEmitter {
   emit<Name extends keyof UpdaterEvents>(name: Name, event: UpdaterEvents[Name]): void {
     for (const listener of this.#emitter.rawListeners(name)) {
       try {
-        ;(listener as (event: UpdaterEvents[Name]) => void).call(this.#emitter, event)
+        const result: unknown = (listener as (event: UpdaterEvents[Name]) => unknown).call(this.#emitter, event)
+        // An async listener: nobody else would hear of its rejection, and the process would end.
+        if (result instanceof Promise) result.catch((error: unknown) => this.#sayItThrew(name, error))
       } catch (error) {
-        this.#log.error({ event: name, error }, 'a listener of an event threw')
+        this.#sayItThrew(name, error)
       }
     }
   }
 
   once<Name extends keyof UpdaterEvents>(name: Name, listener: (event: UpdaterEvents[Name]) => void): void {
     this.#emitter.once(name, listener as never)
+  }
+
+  #sayItThrew(event: keyof UpdaterEvents, error: unknown): void {
+    this.#log.error({ event, error }, 'a listener of an event threw')
   }
 }

@@ -14,6 +14,19 @@ export const stderrLogger: Logger = {
   error: (details, message) => writeLine('error', details, message),
 }
 
+/** A logger that can't harm whoever logs: what it throws is dropped, for where should it be logged? */
+export function harmless(logger: Logger): Logger {
+  const safe = (level: keyof Logger) => (details: object, message: string) => {
+    try {
+      const result: unknown = logger[level](details, message)
+      if (result instanceof Promise) result.catch(() => {})
+    } catch {
+      // Nothing: see above.
+    }
+  }
+  return { debug: safe('debug'), info: safe('info'), warn: safe('warn'), error: safe('error') }
+}
+
 function writeLine(level: string, details: object, message: string): void {
   process.stderr.write(`evenkeel ${level}: ${message} ${JSON.stringify(details, errorAsText)}\n`)
 }

@@ -80,12 +80,12 @@ export class QueueControl<Tx> {
   }
 
   async pause(name: string, { by, reason }: Reasoned): Promise<void> {
-    if (!(await this.#store.pause(name, by ?? null, reason ?? null))) await this.#requireQueued(name)
+    if (!(await this.#store.pause(name, by ?? null, reason ?? null))) return this.#requireQueued(name)
     this.#events.emit('update:pause', { ...this.#identity(name), by: by ?? null, reason: reason ?? null })
   }
 
   async resume(name: string, { by }: Reasoned): Promise<void> {
-    if (!(await this.#store.resume(name))) await this.#requireQueued(name)
+    if (!(await this.#store.resume(name))) return this.#requireQueued(name)
     this.#events.emit('update:resume', { ...this.#identity(name), by: by ?? null })
   }
 

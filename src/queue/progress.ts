@@ -11,22 +11,27 @@ const MAX_DEPTH = 500
 export function encodeProgress(updateName: string, progress: unknown): string {
   if (!isPlainObject(progress))
     throw new InvalidProgressError(updateName, 'progress', `is ${kindOf(progress)}, not a JSON object`)
-  check(updateName, progress, 'progress', 0)
+  check(updateName, progress, 'progress', [])
   return JSON.stringify(progress)
 }
 
-function check(updateName: string, value: unknown, path: string, depth: number): void {
+function check(updateName: string, value: unknown, path: string, within: readonly object[]): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return
-  if (typeof value === 'number' && Number.isFinite(value)) return
-  if (depth > MAX_DEPTH)
-    throw new InvalidProgressError(updateName, path, `is nested more than ${MAX_DEPTH} deep, or refers to itself`)
+  // JSON writes -0 as 0.
+  if (typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0)) return
+  if (typeof value === 'object') {
+    if (within.includes(value)) throw new InvalidProgressError(updateName, path, 'refers to what it is part of')
+    if (within.length > MAX_DEPTH)
+      throw new InvalidProgressError(updateName, path, `is nested more than ${MAX_DEPTH} deep`)
+  }
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1)
-      check(updateName, value[index], `${path}[${index}]`, depth + 1)
+    const inside = [...within, value]
+    for (let index = 0; index < value.length; index += 1) check(updateName, value[index], `${path}[${index}]`, inside)
     return
   }
   if (isPlainObject(value)) {
-    for (const [key, entry] of Object.entries(value)) check(updateName, entry, `${path}.${key}`, depth + 1)
+    const inside = [...within, value]
+    for (const [key, entry] of Object.entries(value)) check(updateName, entry, `${path}.${key}`, inside)
     return
   }
   throw new InvalidProgressError(updateName, path, `is ${kindOf(value)}, which JSON can't hold exactly`)
@@ -42,7 +47,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value)
-  if (typeof value === 'number') return String(value)
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
   if (typeof value !== 'object') return `a ${typeof value}`
   if (Array.isArray(value)) return 'an array'
   const name = (value.constructor as { name?: string } | undefined)?.name

@@ -87,7 +87,7 @@ export class QueueStore<Tx> {
   }
 
   /** Queued rows among `names`, in the order in which they should run, a page at a time. */
-  async *candidates(names: readonly string[]): AsyncGenerator<QueueRow> {
+  async *candidates(names: readonly string[]): AsyncGenerator<QueueRow[]> {
     let ordering = BEFORE_ALL_ORDERINGS
     let name = ''
     for (;;) {
@@ -97,7 +97,7 @@ export class QueueStore<Tx> {
         name,
         PAGE,
       ])
-      yield* rows.map(toRow)
+      yield rows.map(toRow)
       const last = rows.at(-1)
       if (rows.length < PAGE || last === undefined) return
       ordering = last.ordering
@@ -217,13 +217,13 @@ export class QueueStore<Tx> {
     return rows[0] ?? null
   }
 
-  /** Writes a failure and gives the lease back. */
+  /** Writes a failure and gives the lease back. Resolves to the moment at which its back-off ends, as the row has it. */
   async saveFailure(
     query: Query,
     lease: Lease,
     failure: { state: RowState; attempts: number; outcomes: string; error: string; backOffMs: number },
-  ): Promise<void> {
-    await query(this.#statements.saveFailure, [
+  ): Promise<string | null> {
+    const { rows } = await query<{ retryat: string | null }>(this.#statements.saveFailure, [
       lease.updateName,
       lease.token,
       failure.state,
@@ -232,6 +232,7 @@ export class QueueStore<Tx> {
       failure.error,
       failure.backOffMs,
     ])
+    return rows[0]?.retryat ?? null
   }
 
   async pause(name: string, by: string | null, reason: string | null): Promise<boolean> {

@@ -60,12 +60,13 @@ function explainRow(
     return { code: 'paused', text: `paused${by}${row.stateReason === null ? '' : `: ${row.stateReason}`}` }
   }
   if (cycle) return { code: 'dependency_cycle', text: `dependency cycle ${cycle.join(' → ')}` }
-  if (!onlooker.hasHandler(row.name)) return { code: 'no_handler', text: 'no handler in this process' }
-  const unfinished = row.dependsOn.filter((name) => queued.has(name))
-  if (unfinished.length > 0) return { code: 'waits_for', text: `waits for ${unfinished.join(', ')}` }
+  // Whoever holds it has a handler.
   if (row.holder !== null && row.holder.owner !== onlooker.owner) {
     return { code: 'held', text: `held by ${row.holder.owner} until ${row.holder.until}` }
   }
+  if (!onlooker.hasHandler(row.name)) return { code: 'no_handler', text: 'no handler in this process' }
+  const unfinished = row.dependsOn.filter((name) => queued.has(name))
+  if (unfinished.length > 0) return { code: 'waits_for', text: `waits for ${unfinished.join(', ')}` }
   if (row.backsOffUntil !== null) return { code: 'backs_off', text: `backs off until ${row.backsOffUntil}` }
   return null
 }

@@ -9,6 +9,8 @@ export function queueStatements(tables: Tables) {
   const { queue, history, settings } = tables
   const time = timeSql(tables.dialect)
   const leaseIsLive = `lease_token IS NOT NULL AND lease_expires_at > ${time.now}`
+  // By code point, whatever the locale of the database: the order of a queue must not depend on it.
+  const byName = tables.dialect === 'postgres' ? 'update_name COLLATE "C"' : 'update_name'
   const rowColumns = `
     update_name AS name,
     ordering,
@@ -19,7 +21,7 @@ export function queueStatements(tables: Tables) {
     attempts,
     last_error AS lasterror,
     CASE WHEN retry_at > ${time.now} THEN ${time.text('retry_at')} END AS backsoffuntil,
-    CASE WHEN ${leaseIsLive} THEN lease_owner END AS leaseowner,
+    CASE WHEN ${leaseIsLive} THEN COALESCE(lease_owner, 'unknown') END AS leaseowner,
     CASE WHEN ${leaseIsLive} THEN ${time.text('lease_expires_at')} END AS leaseuntil`
 
   return {
@@ -29,14 +31,14 @@ SELECT ${rowColumns}
 FROM ${queue}
 WHERE update_name IN ${namesOf('$1', tables.dialect)}
   AND state = 'queued'
-  AND (ordering > CAST($2 AS BIGINT) OR (ordering = CAST($2 AS BIGINT) AND update_name > $3))
-ORDER BY ordering, update_name
+  AND (ordering > CAST($2 AS BIGINT) OR (ordering = CAST($2 AS BIGINT) AND ${byName} > $3))
+ORDER BY ordering, ${byName}
 LIMIT $4`,
 
     allRows: `
 SELECT ${rowColumns}
 FROM ${queue}
-ORDER BY ordering, update_name`,
+ORDER BY ordering, ${byName}`,
 
     allDetails: `
 SELECT ${rowColumns},
@@ -50,7 +52,7 @@ SELECT ${rowColumns},
   batch_size AS batchsize,
   statistics_json AS statisticsjson
 FROM ${queue}
-ORDER BY ordering, update_name`,
+ORDER BY ordering, ${byName}`,
 
     /** $1 JSON array of names. */
     queuedAmong: `
@@ -83,7 +85,7 @@ INSERT INTO ${queue} (update_name, progress_json, depends_on, ordering, enqueued
 VALUES ($1, $2, $3, $4, ${time.now}, $5)
 ON CONFLICT (update_name) DO NOTHING`,
 
-    /** $1 name, $2 owner, $3 token, $4 lease ms. */
+    /** $1 name, $2 owner, $3 token, $4 lease ms. The same rule for a live lease as `rowColumns`, or the picker would spin. */
     claim: `
 UPDATE ${queue}
 SET lease_owner = $2,
@@ -91,7 +93,7 @@ SET lease_owner = $2,
     lease_expires_at = ${time.after('$4')}
 WHERE update_name = $1
   AND state = 'queued'
-  AND (lease_token IS NULL OR lease_expires_at <= ${time.now} OR lease_owner = $2)
+  AND (COALESCE(NOT (${leaseIsLive}), TRUE) OR lease_owner = $2)
 RETURNING tuner_json AS tunerjson, statistics_json AS statisticsjson`,
 
     /** $1 name, $2 token, $3 lease ms. */
@@ -163,7 +165,8 @@ SET state = $3,
     lease_token = NULL,
     lease_expires_at = NULL
 WHERE update_name = $1
-  AND lease_token = $2`,
+  AND lease_token = $2
+RETURNING ${time.text('retry_at')} AS retryat`,
 
     /** $1 name, $2 token. */
     deleteOwn: `
@@ -193,7 +196,7 @@ WHERE update_name = $1`,
 INSERT INTO ${history} (update_name, outcome, finished_at, finished_by, reason)
 VALUES ($1, $2, ${time.now}, $3, $4)`,
 
-    /** $1 name, $2 by, $3 reason. */
+    /** $1 name, $2 by, $3 reason. A failed update isn't paused: it stays failed until it is retried. */
     pause: `
 UPDATE ${queue}
 SET state = 'paused',

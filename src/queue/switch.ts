@@ -14,7 +14,17 @@ const SETTING = 'disabled'
 export async function readDisabled(query: Query, tables: Tables): Promise<Disabled | null> {
   const { rows } = await query<{ valuejson: string }>(queueStatements(tables).readSetting, [SETTING])
   const text = rows[0]?.valuejson
-  return text === undefined ? null : (JSON.parse(text) as Disabled)
+  return text === undefined ? null : parse(text)
+}
+
+// Whatever somebody wrote by hand, the switch is off while the row is there.
+function parse(text: string): Disabled {
+  try {
+    const { by, reason } = JSON.parse(text) as Disabled
+    return { by: by ?? null, reason: reason ?? null }
+  } catch {
+    return { by: null, reason: null }
+  }
 }
 
 export async function writeDisabled(query: Query, tables: Tables, disabled: Disabled): Promise<void> {

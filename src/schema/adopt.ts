@@ -19,7 +19,12 @@ export async function adoptExistingQueue(query: Query, tables: Tables): Promise<
   if (columns.length === 0) return null
   const missing = PUBLIC_COLUMNS.filter((column) => !columns.includes(column))
   if (missing.length > 0) throw new AdoptionError(tables.queue, `it has no column ${missing.join(', ')}`)
-  if (tables.dialect === 'postgres') return { copyRows: async () => {} }
+  if (tables.dialect === 'postgres') {
+    if (!(await hasUniqueName(query, tables))) {
+      throw new AdoptionError(tables.queue, 'update_name has neither a primary key nor a unique constraint')
+    }
+    return { copyRows: () => fillGaps(query, tables) }
+  }
 
   const extra = columns.filter((column) => !PUBLIC_COLUMNS.includes(column))
   if (extra.length > 0) throw new AdoptionError(tables.queue, `it has further columns: ${extra.join(', ')}`)
@@ -35,6 +40,37 @@ export async function adoptExistingQueue(query: Query, tables: Tables): Promise<
       await query(`DROP TABLE ${aside}`)
     },
   }
+}
+
+async function hasUniqueName(query: Query, tables: Tables): Promise<boolean> {
+  const { rows } = await query(
+    `SELECT 1
+     FROM pg_index
+     JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+     WHERE indrelid = to_regclass($1)
+       AND indisunique
+       AND indisvalid
+       AND indpred IS NULL
+       AND indnkeyatts = 1
+       AND attname = 'update_name'`,
+    [tables.queue],
+  )
+  return rows.length > 0
+}
+
+// The old table may have allowed NULL where ours has a default.
+async function fillGaps(query: Query, tables: Tables): Promise<void> {
+  await query(
+    `UPDATE ${tables.queue}
+     SET progress_json = COALESCE(progress_json, '{}'),
+         ordering = COALESCE(ordering, 0)
+     WHERE progress_json IS NULL OR ordering IS NULL`,
+  )
+  await query(
+    `ALTER TABLE ${tables.queue}
+     ALTER COLUMN progress_json SET NOT NULL,
+     ALTER COLUMN ordering SET NOT NULL`,
+  )
 }
 
 async function columnsOf(query: Query, tables: Tables): Promise<string[]> {

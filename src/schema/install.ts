@@ -59,7 +59,12 @@ export async function checkInstallation<Tx>(
   databaseName: string,
   tables: Tables,
 ): Promise<void> {
-  const revision = await database.session((session) => installedRevision(session.query, tables))
+  await database.session((session) => checkInstallationThrough(session.query, databaseName, tables))
+}
+
+/** The same through a connection that is there already, for instance the caller's own transaction. */
+export async function checkInstallationThrough(query: Query, databaseName: string, tables: Tables): Promise<void> {
+  const revision = await installedRevision(query, tables)
   if (revision === null) throw new NotInstalledError(databaseName)
   if (revision !== CURRENT_REVISION) throw new VersionMismatchError(databaseName, revision, CURRENT_REVISION)
 }

@@ -1,15 +1,17 @@
-import type { Dialect, Query } from '../databases/database.js'
 import { quoteTable } from '../databases/identifier.js'
+import type { JsonObject } from '../json.js'
 import {
   createIndexProblems,
   CREATE_INDEX_OPTIONS,
   indexRequest,
+  optionsOfPostgres,
   type CreateIndexOptions,
   type IndexRequest,
 } from './create-index/options.js'
+import { longStatement } from './create-index/long-statement.js'
+import type { BuildContext } from './create-index/other-builders.js'
 import { inspectOnPostgres } from './create-index/postgres-progress.js'
 import { checkOnPostgres, isDoneOnPostgres, runOnPostgres } from './create-index/postgres.js'
-import { withoutTimeouts } from './create-index/session-settings.js'
 import { checkOnSqlite, isDoneOnSqlite, runOnSqlite } from './create-index/sqlite.js'
 import { commonDefinition } from './define.js'
 import type { OneShotContext, OneShotUpdate } from './definition.js'
@@ -52,25 +54,27 @@ export {
  *   analyze: true,
  * })
  */
-export function createIndex(options: CreateIndexOptions): OneShotUpdate<unknown, unknown> {
+export function createIndex(options: CreateIndexOptions): OneShotUpdate<unknown, JsonObject> {
   const common = commonDefinition('createIndex', options, CREATE_INDEX_OPTIONS, createIndexProblems(options))
   const request = indexRequest(options)
   return {
     ...common,
+    dialects: optionsOfPostgres(request).length > 0 ? ['postgres'] : common.dialects,
     oneShot: true,
     initialProgress: {},
     async check({ query, dialect }) {
       await (dialect === 'postgres' ? checkOnPostgres(query, request) : checkOnSqlite(query, request))
     },
-    async isDone({ query, dialect, progress }) {
+    async isDone({ session, dialect, progress }) {
       if (request.analyze && !wasAnalyzed(progress)) return false
-      return dialect === 'postgres' ? isDoneOnPostgres(query, request) : isDoneOnSqlite(query, request)
+      return dialect === 'postgres' ? isDoneOnPostgres(session.query, request) : isDoneOnSqlite(session.query, request)
     },
     async run(context) {
-      await build(context, request)
-      if (!request.analyze || wasAnalyzed(context.progress)) return
       context.signal.throwIfAborted()
-      await analyze(context.query, context.dialect, request)
+      if (context.dialect === 'postgres') await runOnPostgres(buildContext(context), request)
+      else await runOnSqlite(context.query, request)
+      if (!request.analyze || wasAnalyzed(context.progress)) return
+      await analyze(context, request)
       // The catalogue can't tell whether ANALYZE was run since: the progress does.
       return { progress: ANALYZED, done: false }
     },
@@ -82,16 +86,17 @@ export function createIndex(options: CreateIndexOptions): OneShotUpdate<unknown,
 
 const ANALYZED = { analyzed: true }
 
-function wasAnalyzed(progress: unknown): boolean {
-  return typeof progress === 'object' && progress !== null && 'analyzed' in progress && progress.analyzed === true
+function wasAnalyzed(progress: JsonObject): boolean {
+  return progress.analyzed === true
 }
 
-async function build(context: OneShotContext<unknown, unknown>, request: IndexRequest): Promise<void> {
-  context.signal.throwIfAborted()
-  await (context.dialect === 'postgres' ? runOnPostgres(context, request) : runOnSqlite(context.query, request))
+// `context.query` refuses to go on after an abort; a session must not go back into the pool with what was changed in it.
+function buildContext({ session, signal, log }: OneShotContext<unknown, JsonObject>): BuildContext {
+  return { query: session.query, cancel: () => session.cancel(), signal, log }
 }
 
-async function analyze(query: Query, dialect: Dialect, request: IndexRequest): Promise<void> {
-  const sql = `ANALYZE ${quoteTable(request.table, dialect)}`
-  await (dialect === 'postgres' ? withoutTimeouts(query, () => query(sql)) : query(sql))
+async function analyze(context: OneShotContext<unknown, JsonObject>, request: IndexRequest): Promise<void> {
+  const sql = `ANALYZE ${quoteTable(request.table, context.dialect)}`
+  if (context.dialect === 'postgres') await longStatement(buildContext(context), sql)
+  else await context.query(sql)
 }

@@ -4,11 +4,11 @@ import { fromPg } from 'evenkeel/pg'
 import { createIndex, IndexDefinitionError } from '../../src/updates/create-index.js'
 import type { CreateIndexOptions } from '../../src/updates/create-index.js'
 import type { ProgressReport } from '../../src/updates/definition.js'
-import { failure, indexes, until, validity } from '../support/indexes.js'
+import { failure, indexes, released, until, validity } from '../support/indexes.js'
 import { runOneShot } from '../support/one-shot.js'
 import { describePostgres, type TestDatabase } from '../support/postgres.js'
 
-const WAITS_FOR_SNAPSHOTS = `SELECT FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots' AND current_locker_pid <> 0`
+const WAITS_FOR_SNAPSHOTS = `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = 'waiting for old snapshots' AND current_locker_pid <> 0`
 
 describePostgres('createIndex beside others', (postgres) => {
   const make = async () => {
@@ -94,7 +94,9 @@ describePostgres('createIndex beside others', (postgres) => {
     const waiting = said()
     const building = runOneShot(fromPg(database.pool), definition(), { log: waiting.log })
     await waiting.heard(/waits for the index build/)
-    await database.pool.query('SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index')
+    await database.pool.query(
+      'SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()',
+    )
     expect(await theirs).toMatchObject({ code: '57014' })
     await old.end()
     await building
@@ -132,6 +134,7 @@ describePostgres('createIndex beside others', (postgres) => {
     await old.end()
     await theirs
     expect(await validity(database.pool)).toMatchObject({ users_idx: true })
+    await released(database.pool)
   })
 
   it('removes the unfinished index when it is stopped', async () => {
@@ -144,6 +147,7 @@ describePostgres('createIndex beside others', (postgres) => {
     expect(await outcome).toMatchObject({ code: '57014' })
     expect(await validity(database.pool)).toEqual({ users_pkey: true })
     await old.end()
+    await released(database.pool)
   })
 
   it('removes the unfinished index when a person cancels the build', async () => {
@@ -151,21 +155,32 @@ describePostgres('createIndex beside others', (postgres) => {
     const old = await oldSnapshot(database)
     const outcome = failure(runOneShot(fromPg(database.pool), definition()))
     await until(database.pool, WAITS_FOR_SNAPSHOTS)
-    await database.pool.query('SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index')
+    await database.pool.query(
+      'SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()',
+    )
     expect(await outcome).toMatchObject({ code: '57014' })
     expect(await validity(database.pool)).toEqual({ users_pkey: true })
     await old.end()
   })
 
-  it('builds again what a killed builder left', async () => {
+  it.each([
+    ['waiting for writers before build', 'BEGIN; LOCK TABLE users IN ROW EXCLUSIVE MODE'],
+    ['waiting for old snapshots', 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1'],
+  ])('builds again what a builder left that was killed while %s', async (phase, holdUp) => {
     const database = await make()
-    const old = await oldSnapshot(database)
+    const holder = await database.openClient()
+    await holder.query(holdUp)
     const pool = database.openPool({ max: 1 })
     const outcome = failure(runOneShot(fromPg(pool), definition()))
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
-    await database.pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index')
+    await until(
+      database.pool,
+      `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = '${phase}'`,
+    )
+    await database.pool.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()',
+    )
     await outcome
-    await old.end()
+    await holder.query('COMMIT')
     expect(await validity(database.pool)).toMatchObject({ users_idx: false })
     await runOneShot(fromPg(pool), definition())
     expect(await validity(database.pool)).toMatchObject({ users_idx: true })
@@ -186,7 +201,7 @@ describePostgres('createIndex beside others', (postgres) => {
     })
     await until(
       database.pool,
-      `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DROP INDEX CONCURRENTLY%'`,
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DROP INDEX CONCURRENTLY%'`,
     )
     expect(await inspect(database.pool, update)).toMatchObject({
       phase: 'dropping index',
@@ -205,7 +220,10 @@ describePostgres('createIndex beside others', (postgres) => {
     await locker.query('BEGIN; LOCK TABLE other IN ROW EXCLUSIVE MODE')
     const other = await database.openClient()
     const theirs = other.query('CREATE INDEX CONCURRENTLY other_idx ON other (id)')
-    await until(database.pool, `SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'`)
+    await until(
+      database.pool,
+      `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase LIKE 'waiting for writers%'`,
+    )
     await runOneShot(fromPg(database.pool), definition())
     await locker.query('COMMIT')
     await theirs

@@ -168,7 +168,10 @@ describePostgres('createIndex on a partitioned table', (postgres) => {
     const old = await database.openClient()
     await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
     const building = runOneShot(fromPg(database.pool), update())
-    await until(database.pool, `SELECT FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots'`)
+    await until(
+      database.pool,
+      `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = 'waiting for old snapshots'`,
+    )
     expect(await inspect(database.pool)).toMatchObject({
       fraction: expect.closeTo(0.98 / 5) as number,
       phase: 'waiting for old snapshots',

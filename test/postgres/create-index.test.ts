@@ -10,7 +10,7 @@ import {
   ReplacedIndexError,
 } from '../../src/updates/create-index.js'
 import type { CreateIndexOptions } from '../../src/updates/create-index.js'
-import { failure, indexes, until } from '../support/indexes.js'
+import { failure, indexes, until, validity } from '../support/indexes.js'
 import { crashAfter, runOneShot } from '../support/one-shot.js'
 import { describePostgres } from '../support/postgres.js'
 
@@ -114,6 +114,11 @@ describePostgres('createIndex', (postgres) => {
     await expect(runOneShot(fromPg(asOwner), createIndex({ ...options, columns: ['name'] }))).rejects.toThrow(
       IndexDefinitionError,
     )
+    await runOneShot(
+      fromPg(asOwner),
+      createIndex({ ...options, index: 'fresh_idx', columns: ['name'], replaces: 'items_idx' }),
+    )
+    expect(await validity(pool)).toEqual({ fresh_idx: true })
     const { rows } = await pool.query(`SELECT relname FROM pg_class WHERE relname LIKE 'evenkeel%'`)
     expect(rows).toEqual([])
   })
@@ -242,7 +247,7 @@ describePostgres('createIndex', (postgres) => {
     }
     await expect(build(pool, { columns: ['emai'] })).rejects.toThrow(/did you mean "email"/)
     await expect(build(pool, { include: ['nmae'] })).rejects.toMatchObject({ code: 'SCHEMA_MISMATCH' })
-    await expect(build(pool, { table: 'usres' })).rejects.toThrow(/did you mean "users"/)
+    await expect(build(pool, { table: 'user' })).rejects.toThrow(/did you mean "users"/)
     await expect(build(pool, { index: 'x'.repeat(64) })).rejects.toMatchObject({ code: 'INVALID_IDENTIFIER' })
     expect(Object.keys(await indexes(pool))).toEqual(['users_pkey'])
   })
@@ -298,7 +303,7 @@ describePostgres('createIndex', (postgres) => {
       // Long enough for either timeout to strike, as the server tells by its own clock.
       await until(
         database.pool,
-        `SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%' AND state = 'active' AND clock_timestamp() - query_start > interval '300 ms'`,
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONC%' AND state = 'active' AND clock_timestamp() - query_start > interval '300 ms'`,
       )
       await reader.query('COMMIT')
       await building

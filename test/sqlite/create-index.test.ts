@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { BackgroundUpdater } from 'evenkeel'
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
 import {
   createIndex,
@@ -164,6 +165,17 @@ describe('createIndex on SQLite', () => {
     expect(Object.keys(indexes(handle))).toEqual(['other_idx'])
   })
 
+  it('does not take the unique index away that a foreign key needs', async () => {
+    const handle = open(`
+      CREATE UNIQUE INDEX old_idx ON users (score, deleted);
+      CREATE TABLE child (a, b, FOREIGN KEY (b, a) REFERENCES Users (Deleted, Score))`)
+    await expect(build(handle, { replaces: 'old_idx', columns: ['score', 'id'] })).rejects.toThrow(/table child refers/)
+    expect(Object.keys(indexes(handle))).toEqual(['old_idx'])
+    await build(handle, { replaces: 'old_idx', columns: ['deleted', 'score'], unique: true })
+    expect(Object.keys(indexes(handle))).toEqual(['users_idx'])
+    handle.exec('PRAGMA foreign_keys = ON; INSERT INTO child VALUES (NULL, NULL)')
+  })
+
   it('goes on after a crash behind any statement', async () => {
     for (let last = 0; ; last += 1) {
       const handle = open('CREATE INDEX old_idx ON users (score)')
@@ -243,3 +255,35 @@ function indexes(handle: Database.Database): Record<string, string> {
     .all()
   return Object.fromEntries((rows as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]))
 }
+
+describe('createIndex in an updater on SQLite', () => {
+  const make = async (options: Partial<CreateIndexOptions> = {}) => {
+    const database = fromBetterSqlite3(temporaryDatabaseFile())
+    const update = createIndex({ name: 'u', index: 'users_idx', table: 'users', columns: ['email'], ...options })
+    const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+    const updater = new BackgroundUpdater({ database, updates: [update], logger: silent })
+    onTestFinished(async () => {
+      await updater.stop()
+      await database.close()
+    })
+    await database.session(({ query }) => query('CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT)'))
+    await updater.install()
+    await updater.enqueue(update)
+    return { updater, update }
+  }
+
+  it('builds, analyzes, and leaves the queue', async () => {
+    const { updater } = await make({ analyze: true })
+    await updater.runToCompletion()
+    expect(await updater.hasCompleted('u')).toBe(true)
+    expect((await updater.history())[0]).toMatchObject({ outcome: 'completed' })
+  })
+
+  it('refuses options of PostgreSQL, unless the index is for PostgreSQL only', async () => {
+    const { updater } = await make({ using: 'gin' })
+    await expect(updater.runToCompletion()).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+    const { updater: other } = await make({ using: 'gin', on: 'postgres' })
+    await other.runToCompletion()
+    expect((await other.history())[0]).toMatchObject({ outcome: 'not applicable' })
+  })
+})

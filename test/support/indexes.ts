@@ -31,3 +31,8 @@ export async function failure(promise: Promise<unknown>): Promise<unknown> {
 export async function until(pool: pg.Pool, sql: string): Promise<void> {
   while ((await pool.query(sql)).rowCount === 0);
 }
+
+/** Waits until every client is back in the pool; a cancel is sent on one of its own and may be answered later. */
+export async function released(pool: pg.Pool): Promise<void> {
+  while (pool.idleCount < pool.totalCount) await new Promise((resolve) => setImmediate(resolve))
+}

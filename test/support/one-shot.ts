@@ -1,10 +1,11 @@
 import type { Database, Query, Session } from '../../src/databases/database.js'
+import type { JsonObject } from '../../src/json.js'
 import type { OneShotContext, OneShotUpdate } from '../../src/updates/definition.js'
 
 /** What the run loop does with a one-shot update, without the queue: check, look, run until done, look again. */
 export async function runOneShot<Tx>(
   database: Database<Tx>,
-  update: OneShotUpdate<unknown, unknown>,
+  update: OneShotUpdate<unknown, JsonObject>,
   options: { signal?: AbortSignal; wrap?: (query: Query) => Query; log?: (message: string) => void } = {},
 ): Promise<void> {
   const signal = options.signal ?? new AbortController().signal
@@ -12,7 +13,7 @@ export async function runOneShot<Tx>(
     async (session) => {
       const query = options.wrap ? options.wrap(session.query) : session.query
       await update.check?.({ query, dialect: database.dialect })
-      let progress: unknown = {}
+      let progress: JsonObject = {}
       for (;;) {
         const context = contextOf(database, update, { ...session, query }, progress, signal, options.log)
         if (await update.isDone?.(context)) return
@@ -29,17 +30,20 @@ export async function runOneShot<Tx>(
 
 function contextOf(
   database: Database<never> | Database<unknown>,
-  update: OneShotUpdate<unknown, unknown>,
+  update: OneShotUpdate<unknown, JsonObject>,
   session: Session<unknown>,
-  progress: unknown,
+  progress: JsonObject,
   signal: AbortSignal,
   log: (message: string) => void = () => {},
-): OneShotContext<unknown, unknown> {
+): OneShotContext<unknown, JsonObject> {
   const write = (_details: object, message: string) => log(message)
   return {
     session,
     tx: session.connection,
-    query: session.query,
+    query: (text, values) => {
+      signal.throwIfAborted()
+      return session.query(text, values)
+    },
     progress,
     targetMs: 100,
     signal,

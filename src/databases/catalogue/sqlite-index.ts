@@ -38,6 +38,14 @@ const KEYS = `
   WHERE key = 1
   ORDER BY seqno`
 
+// Without `to` the parent's primary key is meant, which no index made by CREATE INDEX holds up.
+const REFERENCES = `
+  SELECT child.name AS child, key.id AS id, key."to" AS column_name
+  FROM pragma_table_list AS child
+  JOIN pragma_foreign_key_list(child.name, child.schema) AS key
+  WHERE child.schema = $1 AND key."table" = $2 COLLATE NOCASE AND key."to" IS NOT NULL
+  ORDER BY child.name, key.id, key.seq`
+
 /** What has this name, in whatever case, in this schema; or null. */
 export async function findSqliteIndex(query: Query, schema: string, name: string): Promise<SqliteIndex | null> {
   const [found] = (await query<ObjectRow>(objectByName(schema), [name])).rows
@@ -63,6 +71,22 @@ export async function findSqliteIndex(query: Query, schema: string, name: string
     })),
     where: written.where,
   }
+}
+
+/** The foreign keys that refer to columns of a table: who refers, and to which columns. */
+export async function sqliteReferencesTo(
+  query: Query,
+  schema: string,
+  table: string,
+): Promise<{ child: string; columns: string[] }[]> {
+  const { rows } = await query<{ child: string; id: number; column_name: string }>(REFERENCES, [schema, table])
+  const references = new Map<string, { child: string; columns: string[] }>()
+  for (const { child, id, column_name } of rows) {
+    const reference = references.get(`${id} ${child}`) ?? { child, columns: [] }
+    reference.columns.push(column_name)
+    references.set(`${id} ${child}`, reference)
+  }
+  return [...references.values()]
 }
 
 /** The collation that a column was declared with, in upper case; only the table's text tells it. */

@@ -7,9 +7,11 @@ import { createIndexSql } from './create-index-sql.js'
 import { duplicateKeysError } from './duplicates.js'
 import { IndexRefusedError } from './errors.js'
 import type { IndexRequest } from './options.js'
-import { lookAgainLater, waitForOtherBuilders, type BuildContext } from './other-builders.js'
+import { longStatement } from './long-statement.js'
+import { lookAgainLater, otherBuilders, waitForOtherBuilders, type BuildContext } from './other-builders.js'
 import { findOwnIndex, requireSameDefinition } from './postgres-definition.js'
-import { despiteCancel, withoutTimeouts, withSettings } from './session-settings.js'
+import { isNameTaken, isRefusal } from './refusal.js'
+import { despiteCancel, withSettings } from './session-settings.js'
 
 // After a stop, removing the unfinished index must not hold up the end of the process.
 const CLEANUP_AFTER_STOP_MS = 5_000
@@ -40,9 +42,9 @@ export async function buildConcurrently(
     } else if (found.valid) {
       await requireSameDefinition(context.query, request, table, found)
       return found
-    } else if (await isAbandoned(context, table, found)) {
+    } else if (await isAbandoned(context.query, found)) {
       context.log.info({ index: name }, `drops the invalid index ${name}, which an interrupted build left`)
-      await dropConcurrently(context.query, found)
+      await dropConcurrently(context, found)
     } else {
       await lookAgainLater(context)
     }
@@ -50,8 +52,8 @@ export async function buildConcurrently(
 }
 
 /** Drops an index that no constraint needs, without blocking anybody. It waits for the transactions that use its table. */
-export async function dropConcurrently(query: Query, index: { schema: string; name: string }): Promise<void> {
-  await withoutTimeouts(query, () => query(dropSql(index)))
+export async function dropConcurrently(context: BuildContext, index: { schema: string; name: string }): Promise<void> {
+  await longStatement(context, dropSql(index))
 }
 
 function dropSql(index: { schema: string; name: string }): string {
@@ -72,10 +74,10 @@ async function create(
     concurrently: true,
   })
   try {
-    await withoutTimeouts(context.query, () => context.query(sql))
+    await longStatement(context, sql)
     return null
   } catch (error) {
-    if (error instanceof Error && databaseErrorCode(error) === '42P07') return error
+    if (error instanceof Error && isNameTaken(error)) return error
     if (classifyError(error) === 'connection') throw error
     await removeUnfinished(context, table, name)
     throw await explainFailure(context, request, table, name, sql, error)
@@ -84,10 +86,11 @@ async function create(
 
 // A builder's last transaction can commit between the two halves of a look, so one look isn't enough: what is invalid
 // and has no builder at the first, and is still so at the second, stays so.
-async function isAbandoned(context: BuildContext, table: PostgresRelation, first: PostgresIndex): Promise<boolean> {
+async function isAbandoned(query: Query, first: PostgresIndex): Promise<boolean> {
   if (first.changing) return false
-  await waitForOtherBuilders(context, table.oid)
-  const second = await findPostgresIndex(context.query, first.schema, first.name)
+  const builders = await otherBuilders(query, first.tableOid)
+  if (builders.some((builder) => builder.index_oid === null || builder.index_oid === first.oid)) return false
+  const second = await findPostgresIndex(query, first.schema, first.name)
   return second !== null && second.oid === first.oid && !second.valid && !second.changing
 }
 
@@ -96,11 +99,13 @@ async function removeUnfinished(context: BuildContext, table: PostgresRelation, 
   const { query, signal, log } = context
   try {
     const found = await despiteCancel(() => findPostgresIndex(query, table.schema, name))
-    // Not ours: its maker would be still at work, or it is valid.
-    if (found === null || found.tableOid !== table.oid || found.valid || found.changing) return
+    if (found === null || found.tableOid !== table.oid || found.valid) return
+    // Another process may have taken over and be building it.
+    if (!(await despiteCancel(() => isAbandoned(query, found)))) return
     if (!signal.aborted) {
       try {
-        await dropConcurrently(query, found)
+        await waitForOtherBuilders(context, table.oid)
+        await dropConcurrently(context, found)
         return
       } catch (error) {
         if (!signal.aborted) throw error
@@ -122,14 +127,8 @@ async function explainFailure(
   error: unknown,
 ): Promise<unknown> {
   if (context.signal.aborted) return error
-  const code = databaseErrorCode(error) ?? ''
-  if (code === '23505') {
+  if (databaseErrorCode(error) === '23505') {
     return duplicateKeysError(context.query, request, { dialect: 'postgres', name, table, cause: error })
   }
-  return refusesForGood(code) ? new IndexRefusedError(name, sql, error) : error
-}
-
-/** 22: an expression that fails for some row; 42: the definition; 0A: not possible; 54: a key too long. */
-export function refusesForGood(code: string): boolean {
-  return /^(22|42|0A|54)/.test(code) && code !== '42P07'
+  return isRefusal(error) ? new IndexRefusedError(name, sql, error) : error
 }

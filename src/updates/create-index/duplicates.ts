@@ -16,23 +16,28 @@ interface Failure {
   readonly cause: unknown
 }
 
-/** The error of a unique index that can't be built, with the keys that are there more than once. */
+/**
+ * The error of a unique index that can't be built, with the keys that are there more than once; or the cause itself when
+ * there are none any more, so that trying again can help.
+ */
 export async function duplicateKeysError(
   query: Query,
   request: IndexRequest,
   { dialect, name, table, cause }: Failure,
-): Promise<DuplicateKeysError> {
+): Promise<unknown> {
   const sql = dialect === 'postgres' ? duplicatesOnPostgres(request, table) : duplicatesOnSqlite(request, table)
   const find = () => query<DuplicateRow>(sql)
-  // Finding them is a service; when it fails, what the database said of the first one is better than nothing.
+  // Finding them is a service: when it fails, the error without samples is still the right one.
   const rows = await (dialect === 'postgres' ? withoutTimeouts(query, find) : find()).then(
     (result) => result.rows,
-    () => [],
+    () => null,
   )
+  const label = tableLabel(table)
+  if (rows === null) return new DuplicateKeysError(name, label, { samples: [], duplicateKeys: null }, cause)
   const [first] = rows
+  if (first === undefined) return cause
   const samples = rows.map((row) => toSample(row, request.keys.length))
-  const duplicateKeys = first === undefined ? null : Number(first.duplicates)
-  return new DuplicateKeysError(name, tableLabel(table), { samples, duplicateKeys }, cause)
+  return new DuplicateKeysError(name, label, { samples, duplicateKeys: Number(first.duplicates) }, cause)
 }
 
 type DuplicateRow = Record<`key_${number}`, string | null> & { row_count: string; duplicates: string }

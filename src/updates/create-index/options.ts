@@ -26,6 +26,7 @@ export interface CreateIndexOptions extends CommonOptions {
   /** Name of the index. It lives in the schema of its table. */
   readonly index: string
   readonly table: TableName
+  /** The key of the index, in its order; at least one. */
   readonly columns: readonly IndexColumn[]
   /** Default false. Duplicates fail the update with samples of them: DuplicateKeysError. */
   readonly unique?: boolean
@@ -91,6 +92,20 @@ export function indexRequest(options: CreateIndexOptions): IndexRequest {
     replaces: options.replaces ?? null,
     analyze: options.analyze ?? false,
   }
+}
+
+/** The options that are used and that SQLite doesn't have. */
+export function optionsOfPostgres(request: IndexRequest): string[] {
+  const { keys } = request
+  const uses: readonly (readonly [option: string, used: boolean])[] = [
+    ['using', request.using !== null],
+    ['include', request.include.length > 0],
+    ['nullsNotDistinct', request.nullsNotDistinct],
+    ['opclass', keys.some((key) => key.opclass !== undefined)],
+    ['nulls', keys.some((key) => key.nulls !== undefined)],
+    ['collate with a schema', keys.some((key) => typeof key.collate === 'object' && key.collate.schema !== undefined)],
+  ]
+  return uses.filter(([, used]) => used).map(([option]) => option)
 }
 
 /** What is wrong with the options, as sentences. */

@@ -4,7 +4,10 @@ import type { Logger } from '../../observe/logger.js'
 
 /** What the statements of a build on PostgreSQL take. */
 export interface BuildContext {
+  /** Goes on when the signal has aborted: what was begun has to be cleaned up. */
   readonly query: Query
+  /** Cancels the statement that runs now. */
+  cancel(): Promise<void>
   readonly signal: AbortSignal
   readonly log: Logger
 }
@@ -14,7 +17,7 @@ export const LOOK_AGAIN_MS = 500
 
 // Other roles' rows of the progress view don't say which table; the locks do. AccessShareLock: tables that it only reads.
 const BUILDERS = `
-  SELECT p.pid::int AS pid
+  SELECT p.pid::int AS pid, p.index_relid::text AS index_oid
   FROM pg_stat_progress_create_index AS p
   WHERE p.pid <> pg_backend_pid()
     AND EXISTS (
@@ -28,6 +31,17 @@ const BUILDERS = `
     )
   ORDER BY p.pid`
 
+/** A process that builds an index on the table now. */
+export interface OtherBuilder {
+  readonly pid: number
+  /** The index; null when this role may not see it, and `0` before there is one. */
+  readonly index_oid: string | null
+}
+
+export async function otherBuilders(query: Query, tableOid: string): Promise<OtherBuilder[]> {
+  return (await query<OtherBuilder>(BUILDERS, [tableOid])).rows
+}
+
 /**
  * Waits until no other process builds an index on the table. A second CREATE INDEX CONCURRENTLY that waits inside the
  * server can end in a deadlock with the first, which waits for the snapshot of the second.
@@ -36,11 +50,10 @@ export async function waitForOtherBuilders(context: BuildContext, tableOid: stri
   let told = ''
   for (;;) {
     context.signal.throwIfAborted()
-    const builders = (await context.query<{ pid: number }>(BUILDERS, [tableOid])).rows.map((row) => row.pid)
+    const builders = await otherBuilders(context.query, tableOid)
     if (builders.length === 0) return
-    const pids = builders.join(', ')
-    if (pids !== told)
-      context.log.info({ pids: builders }, `waits for the index build of pid ${pids} on the same table`)
+    const pids = builders.map((builder) => builder.pid).join(', ')
+    if (pids !== told) context.log.info({ pids }, `waits for the index build of pid ${pids} on the same table`)
     told = pids
     await sleepUnlessAborted(systemClock, LOOK_AGAIN_MS, context.signal)
   }

@@ -9,15 +9,15 @@ import {
   type PostgresPartition,
   type PostgresRelation,
 } from '../../databases/catalogue/postgres-index.js'
-import { databaseErrorCode } from '../../databases/error-class.js'
 import { quoteIdentifier, quoteTable } from '../../databases/identifier.js'
-import { buildConcurrently, refusesForGood } from './build-concurrently.js'
+import { buildConcurrently } from './build-concurrently.js'
 import { createIndexSql } from './create-index-sql.js'
 import { ForeignPartitionError, IndexNameTakenError, IndexRefusedError } from './errors.js'
+import { longStatement } from './long-statement.js'
 import type { IndexRequest } from './options.js'
 import { waitForOtherBuilders, type BuildContext } from './other-builders.js'
 import { findOwnIndex, requestedShape, requireSameDefinition } from './postgres-definition.js'
-import { withoutTimeouts } from './session-settings.js'
+import { isNameTaken, isRefusal } from './refusal.js'
 import { underShortLock } from './short-lock.js'
 
 /** What the name of an index may have in bytes. */
@@ -89,9 +89,8 @@ async function indexOnParentAlone(
     try {
       await underShortLock(context, () => context.query(sql))
     } catch (error) {
-      const code = databaseErrorCode(error) ?? ''
-      if (refusesForGood(code)) throw new IndexRefusedError(name, sql, error)
-      if (code !== '42P07') throw error
+      if (isRefusal(error)) throw new IndexRefusedError(name, sql, error)
+      if (!isNameTaken(error)) throw error
     }
   }
 }
@@ -147,9 +146,7 @@ async function repair(
   index: { schema: string; name: string },
 ): Promise<void> {
   await waitForOtherBuilders(context, partition.oid)
-  await withoutTimeouts(context.query, () =>
-    context.query(`REINDEX INDEX CONCURRENTLY ${quoteTable(index, 'postgres')}`),
-  )
+  await longStatement(context, `REINDEX INDEX CONCURRENTLY ${quoteTable(index, 'postgres')}`)
 }
 
 async function attach(
@@ -162,7 +159,7 @@ async function attach(
   try {
     await underShortLock(context, () => context.query(sql))
   } catch (error) {
-    if (refusesForGood(databaseErrorCode(error) ?? '') && (await stillThere(context, child))) {
+    if (isRefusal(error) && (await stillThere(context, child))) {
       throw new IndexRefusedError(request.index, sql, error)
     }
     throw error

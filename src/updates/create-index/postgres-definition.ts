@@ -10,6 +10,7 @@ import { quoteIdentifier, quoteTable } from '../../databases/identifier.js'
 import { createIndexSql } from './create-index-sql.js'
 import { IndexComparisonError, IndexDefinitionError, IndexNameTakenError } from './errors.js'
 import type { IndexRequest } from './options.js'
+import { isNameTaken, isRefusal } from './refusal.js'
 import { despiteCancel } from './session-settings.js'
 
 /**
@@ -62,6 +63,8 @@ export async function requestedShape(query: Query, request: IndexRequest, table:
     try {
       return await shapeOnCopy(query, request, table, copy)
     } catch (error) {
+      // A lock that could not be had says nothing of the definition.
+      if (!isRefusal(error) && !isNameTaken(error)) throw error
       refusal ??= error
     }
   }

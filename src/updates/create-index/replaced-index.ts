@@ -47,5 +47,5 @@ export async function dropReplacedIndex(
     return
   }
   await waitForOtherBuilders(context, table.oid)
-  await dropConcurrently(context.query, replaced)
+  await dropConcurrently(context, replaced)
 }

@@ -1,4 +1,4 @@
-import { findSqliteIndex, sameName, type SqliteIndex } from '../../databases/catalogue/sqlite-index.js'
+import { findSqliteIndex, sameName } from '../../databases/catalogue/sqlite-index.js'
 import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
 import type { Query } from '../../databases/database.js'
 import { classifyError, databaseErrorCode } from '../../databases/error-class.js'
@@ -6,13 +6,14 @@ import { quoteIdentifier, quoteTable, tableLabel } from '../../databases/identif
 import { SchemaMismatchError, UnsupportedError } from '../../errors.js'
 import { createIndexSql } from './create-index-sql.js'
 import { duplicateKeysError } from './duplicates.js'
-import { IndexDefinitionError, IndexNameTakenError, IndexRefusedError, ReplacedIndexError } from './errors.js'
-import type { IndexRequest } from './options.js'
+import { IndexDefinitionError, IndexNameTakenError, IndexRefusedError } from './errors.js'
+import { optionsOfPostgres, type IndexRequest } from './options.js'
 import { hasSqliteDefinition } from './sqlite-definition.js'
+import { findReplacedSqliteIndex } from './sqlite-replaced-index.js'
 
 /** Holds the request against SQLite and its catalogue before anything is built. */
 export async function checkOnSqlite(query: Query, request: IndexRequest): Promise<void> {
-  const missing = optionsSqliteLacks(request)
+  const missing = optionsOfPostgres(request)
   if (missing.length > 0) {
     throw new UnsupportedError(
       `createIndex "${request.index}": ${missing.join(', ')}`,
@@ -33,7 +34,7 @@ export async function checkOnSqlite(query: Query, request: IndexRequest): Promis
     request.keys.flatMap((key) => key.column ?? []),
     'columns',
   )
-  await findReplaced(query, request, table)
+  await findReplacedSqliteIndex(query, request, table)
 }
 
 /** The index is as it was asked for, and the index it replaces is gone. */
@@ -49,7 +50,7 @@ export async function isDoneOnSqlite(query: Query, request: IndexRequest): Promi
 export async function runOnSqlite(query: Query, request: IndexRequest): Promise<void> {
   const table = await describeTable({ query, dialect: 'sqlite' }, request.table)
   // Before the build, not after.
-  await findReplaced(query, request, table)
+  await findReplacedSqliteIndex(query, request, table)
   const sql = createSql(request, table)
   if ((await findSqliteIndex(query, table.schema, request.index)) === null) {
     try {
@@ -60,22 +61,9 @@ export async function runOnSqlite(query: Query, request: IndexRequest): Promise<
   }
   // Whoever made it: nothing happens at IF NOT EXISTS when another process was faster.
   await requireDefinition(query, request, table, sql)
-  const replaced = await findReplaced(query, request, table)
+  const replaced = await findReplacedSqliteIndex(query, request, table)
   if (replaced !== null)
     await query(`DROP INDEX IF EXISTS ${quoteTable({ schema: table.schema, name: replaced.name }, 'sqlite')}`)
-}
-
-function optionsSqliteLacks(request: IndexRequest): string[] {
-  const { keys } = request
-  const uses: readonly (readonly [option: string, used: boolean])[] = [
-    ['using', request.using !== null],
-    ['include', request.include.length > 0],
-    ['nullsNotDistinct', request.nullsNotDistinct],
-    ['opclass', keys.some((key) => key.opclass !== undefined)],
-    ['nulls', keys.some((key) => key.nulls !== undefined)],
-    ['collate with a schema', keys.some((key) => typeof key.collate === 'object' && key.collate.schema !== undefined)],
-  ]
-  return uses.filter(([, used]) => used).map(([option]) => option)
 }
 
 // The index is made in the schema of its table, and its table is looked up there.
@@ -101,22 +89,6 @@ async function requireDefinition(
     throw new IndexNameTakenError(request.index, `an index of table ${found.table}`)
   if (await hasSqliteDefinition(query, request, table.schema, found)) return
   throw new IndexDefinitionError(found.name, found.definition ?? 'the index of a constraint', sql)
-}
-
-async function findReplaced(query: Query, request: IndexRequest, table: TableDescription): Promise<SqliteIndex | null> {
-  if (request.replaces === null) return null
-  if (sameName(request.replaces, request.index)) {
-    throw new ReplacedIndexError(
-      request.replaces,
-      'it is the new index itself: SQLite makes no difference between upper and lower case',
-    )
-  }
-  const found = await findSqliteIndex(query, table.schema, request.replaces)
-  if (found === null) return null
-  if (!found.isIndex) throw new ReplacedIndexError(found.name, 'it is no index')
-  if (!sameName(found.table, table.name)) throw new ReplacedIndexError(found.name, `it belongs to table ${found.table}`)
-  if (found.definition === null) throw new ReplacedIndexError(found.name, 'it backs a UNIQUE or PRIMARY KEY constraint')
-  return found
 }
 
 async function explainFailure(

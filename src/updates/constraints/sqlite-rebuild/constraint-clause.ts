@@ -59,7 +59,9 @@ function setText(names: readonly string[]): string {
 
 function foreignKeyText(clause: ConstraintClause & { kind: 'foreign key' }, parentKey: readonly string[]): string {
   const parentColumns = clause.parentColumns ?? parentKey
-  const pairs = clause.columns.map((column, at) => JSON.stringify([foldName(column), foldName(parentColumns[at] ?? '')]))
+  const pairs = clause.columns.map((column, at) =>
+    JSON.stringify([foldName(column), foldName(parentColumns[at] ?? '')]),
+  )
   return JSON.stringify([pairs.sort(), foldName(clause.parent), clause.onDelete, clause.onUpdate, clause.deferred])
 }
 
@@ -90,7 +92,10 @@ export function readClause(tokens: readonly PlacedToken[], sql: string, column: 
   if (isWord(first, 'check') && isSymbol(second, '(')) {
     const end = afterGroup(tokens, 1)
     const conflict = readConflict(tokens, end)
-    return { clause: { kind: 'check', expression: tokens.slice(2, end - 1), extras: conflict.text }, length: conflict.end }
+    return {
+      clause: { kind: 'check', expression: tokens.slice(2, end - 1), extras: conflict.text },
+      length: conflict.end,
+    }
   }
   if (isWord(first, 'not') && isWord(second, 'null') && column !== null) {
     const conflict = readConflict(tokens, 2)
@@ -103,7 +108,10 @@ export function readClause(tokens: readonly PlacedToken[], sql: string, column: 
   }
   if (isWord(first, 'references') && column !== null) return readReferences(tokens, 0, sql, [column])
   const last = tokens.at(-1)
-  return { clause: { kind: 'other', text: first && last ? sql.slice(first.start, last.end) : '' }, length: tokens.length }
+  return {
+    clause: { kind: 'other', text: first && last ? sql.slice(first.start, last.end) : '' },
+    length: tokens.length,
+  }
 }
 
 function readUnique(tokens: readonly PlacedToken[], sql: string, column: string | null): ReadClause {
@@ -138,7 +146,12 @@ function readConflict(tokens: readonly PlacedToken[], at: number): { text: strin
   return { text: action === 'abort' ? '' : ` on conflict ${action}`, end: at + 3 }
 }
 
-function readReferences(tokens: readonly PlacedToken[], at: number, sql: string, columns: readonly string[]): ReadClause {
+function readReferences(
+  tokens: readonly PlacedToken[],
+  at: number,
+  sql: string,
+  columns: readonly string[],
+): ReadClause {
   const parentToken = tokens[at + 1]
   const parent = (parentToken && nameOf(parentToken, sql)) ?? ''
   let next = at + 2

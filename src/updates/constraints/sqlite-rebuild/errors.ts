@@ -55,59 +55,17 @@ export class NotRebuildableError extends EvenkeelError {
   }
 }
 
-/** A constraint of this name is there, but it says something else. It was left as it is. */
-export class ConstraintDefinitionError extends EvenkeelError {
-  /** The constraint that is there. */
-  readonly existing: string
-  /** The constraint that was asked for. */
-  readonly expected: string
-
-  constructor(constraint: string, table: string, existing: string, expected: string) {
-    super(
-      'CONSTRAINT_DEFINITION',
-      `constraint "${constraint}" of table "${table}" exists with another definition: ${existing}; asked for: ${expected}`,
-      {
-        hint: 'It was not touched. Give the new constraint another name, or rebuild the table without the old one first.',
-        permanent: true,
-      },
-    )
-    this.existing = existing
-    this.expected = expected
-  }
-}
-
-/** Rows violate the constraint; nothing was changed. */
-export class ConstraintViolationsError extends EvenkeelError {
-  readonly count: number
-  /** The first of them. */
-  readonly samples: readonly Record<string, unknown>[]
-
-  constructor(constraint: string, table: string, count: number, samples: readonly Record<string, unknown>[], limit?: number) {
-    const over = limit === undefined ? '' : `, more than maxViolations (${limit})`
-    super(
-      'CONSTRAINT_VIOLATIONS',
-      `${count} ${count === 1 ? 'row' : 'rows'} of table "${table}" violate constraint "${constraint}"${over}; for instance ` +
-        samples.map((sample) => shortened(rowText(sample))).join(', '),
-      {
-        hint:
-          limit === undefined
-            ? "Mend these rows, or choose onViolation 'delete' (with keepIn, if they are to be kept) or 'null'. Nothing was changed."
-            : 'Look at these rows; then mend them or raise maxViolations. Nothing was changed.',
-        permanent: true,
-      },
-    )
-    this.count = count
-    this.samples = samples
-  }
-}
-
 /** Rows that still violate the constraint after they were repaired as `onViolation` says. */
 export class RepairHadNoEffectError extends EvenkeelError {
   constructor(constraint: string, table: string, count: number) {
-    super('REPAIR_HAD_NO_EFFECT', `${count} rows of table "${table}" violate constraint "${constraint}" also when their columns are NULL`, {
-      hint: "Choose onViolation 'delete', or mend the rows yourself. Nothing was changed.",
-      permanent: true,
-    })
+    super(
+      'REPAIR_HAD_NO_EFFECT',
+      `${count} rows of table "${table}" violate constraint "${constraint}" also when their columns are NULL`,
+      {
+        hint: "Choose onViolation 'delete', or mend the rows yourself. Nothing was changed.",
+        permanent: true,
+      },
+    )
   }
 }
 
@@ -126,13 +84,19 @@ export class OrphanedRowsError extends EvenkeelError {
   readonly samples: readonly OrphanedRow[]
 
   constructor(table: string, count: number, samples: readonly OrphanedRow[]) {
-    const named = samples.map((row) => `${row.table} (rowid ${row.rowid ?? 'none'}) without its parent in ${row.parent}`)
-    super('ORPHANED_ROWS', `the change of table "${table}" would leave ${count} rows without a parent: ${named.join(', ')}`, {
-      hint:
-        'Delete or re-assign these rows first: a rebuild never deletes child rows. `PRAGMA foreign_key_check` lists all ' +
-        'of them. Nothing was changed.',
-      permanent: true,
-    })
+    const named = samples.map(
+      (row) => `${row.table} (rowid ${row.rowid ?? 'none'}) without its parent in ${row.parent}`,
+    )
+    super(
+      'ORPHANED_ROWS',
+      `the change of table "${table}" would leave ${count} rows without a parent: ${named.join(', ')}`,
+      {
+        hint:
+          'Delete or re-assign these rows first: a rebuild never deletes child rows. `PRAGMA foreign_key_check` lists all ' +
+          'of them. Nothing was changed.',
+        permanent: true,
+      },
+    )
     this.count = count
     this.samples = samples
   }
@@ -140,8 +104,8 @@ export class OrphanedRowsError extends EvenkeelError {
 
 /** A foreign key that SQLite itself can't use: its parent columns are no unique key, or don't exist. */
 export class ParentKeyError extends EvenkeelError {
-  constructor(child: string, parent: string, reason: string, cause?: unknown) {
-    super('PARENT_KEY', `the foreign key of table "${child}" to "${parent}" can't be used: ${reason}`, {
+  constructor(child: string, reason: string, cause?: unknown) {
+    super('PARENT_KEY', `a foreign key of table "${child}" can't be used: ${reason}`, {
       hint: 'The parent columns must be the primary key or a UNIQUE key of an existing table. Nothing was changed.',
       permanent: true,
       cause,
@@ -158,12 +122,6 @@ export class RebuildFailedError extends EvenkeelError {
       cause,
     })
   }
-}
-
-function rowText(row: Record<string, unknown>): string {
-  return JSON.stringify(row, (_key, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value instanceof Uint8Array ? `x'${Buffer.from(value).toString('hex')}'` : value,
-  )
 }
 
 function shortened(text: string): string {

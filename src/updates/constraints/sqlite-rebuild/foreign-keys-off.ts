@@ -32,16 +32,20 @@ export async function withForeignKeysOff<T>(query: Query, table: string, work: (
 }
 
 async function restore(query: Query, flags: readonly [Flag, number][], cause?: unknown): Promise<void> {
-  const failures: PragmaNotRestoredError[] = []
+  const failures: unknown[] = []
   for (const [flag, value] of flags) {
-    try {
-      await query(`PRAGMA ${flag} = ${value}`)
-      if ((await readFlag(query, flag)) !== value) failures.push(new PragmaNotRestoredError(flag, value, cause))
-    } catch (error) {
-      failures.push(new PragmaNotRestoredError(flag, value, cause ?? error))
-    }
+    // Once more after a failure: a connection on which foreign keys stay off goes on to write rows without parents.
+    await setFlag(query, flag, value)
+      .catch(() => setFlag(query, flag, value))
+      .catch((error: unknown) => failures.push(new PragmaNotRestoredError(flag, value, cause ?? error)))
   }
-  if (failures[0] !== undefined) throw failures[0]
+  if (failures.length > 0) throw failures[0]
+}
+
+async function setFlag(query: Query, flag: Flag, value: number): Promise<void> {
+  await query(`PRAGMA ${flag} = ${value}`)
+  const found = await readFlag(query, flag)
+  if (found !== value) throw new PragmaNotRestoredError(flag, value)
 }
 
 async function readFlag(query: Query, flag: Flag): Promise<number> {

@@ -22,7 +22,11 @@ export async function readRebuildableTable(query: Query, table: TableName): Prom
   const { schema, name } = typeof table === 'string' ? { schema: undefined, name: table } : table
   const label = tableLabel(table)
   if (schema !== undefined && foldName(schema) !== 'main') {
-    throw new NotRebuildableError(label, `it is in database "${schema}"`, 'Open that file as the main database of an adapter of its own.')
+    throw new NotRebuildableError(
+      label,
+      `it is in database "${schema}"`,
+      'Open that file as the main database of an adapter of its own.',
+    )
   }
   if (foldName(name).startsWith('sqlite_')) {
     throw new NotRebuildableError(label, 'SQLite keeps this table for itself', 'Name one of your own tables.')

@@ -35,7 +35,11 @@ export async function copyRows(query: Query, from: TableDescription, to: TableDe
   )
   const lost = await rowsMissing(query, from.name, to.name)
   if (lost !== 0) {
-    throw new NotRebuildableError(from.name, `${lost} rows were not copied`, 'This is an error of Evenkeel: please report it.')
+    throw new NotRebuildableError(
+      from.name,
+      `${lost} rows were not copied`,
+      'This is an error of Evenkeel: please report it.',
+    )
   }
 }
 

@@ -1,0 +1,18 @@
+import { EvenkeelError } from '../errors.js'
+
+/** The command line asks for something that can't be done. */
+export class UsageError extends EvenkeelError {
+  constructor(message: string, hint = 'See `evenkeel --help`.') {
+    super('USAGE', message, { hint })
+  }
+}
+
+/** Nothing is left that this runner could do: live runners elsewhere hold it. */
+export class HeldByOthersError extends EvenkeelError {
+  constructor(holders: readonly { readonly name: string; readonly owner: string }[]) {
+    const list = holders.map(({ name, owner }) => `${name} by ${owner}`).join(', ')
+    super('HELD_BY_OTHERS', `what is left is being run elsewhere: ${list}`, {
+      hint: 'Let that runner finish (`evenkeel wait NAME`), or stop it and run this again.',
+    })
+  }
+}

@@ -1,0 +1,87 @@
+import type { HistoryEntry } from '../../queue/history.js'
+import type { UpdateStatus } from '../../status.js'
+import { formatCount, formatMs, formatRange, formatRate, formatSeconds, formatShare } from '../output/format.js'
+import { cutToWidth, padStartToWidth, padToWidth, type Style } from '../output/style.js'
+import { firstLine } from '../output/update-words.js'
+import { endingWords } from './ending-words.js'
+
+/** The batch of an update that runs now, or ran last. */
+export interface BatchNow {
+  readonly batchSize: number
+  readonly targetMs: number
+  /** Null when it has ended. */
+  readonly startedMs: number | null
+  /** How long the last one that ended took; null before. */
+  readonly durationMs: number | null
+}
+
+export interface LineContext {
+  readonly batch: BatchNow | null
+  /** This process runs it. */
+  readonly ours: boolean
+  readonly nameWidth: number
+  readonly style: Style
+  readonly nowMs: number
+}
+
+const BAR_WIDTH = 20
+
+/** One update in one line. */
+export function liveLine(update: UpdateStatus, context: LineContext): string {
+  const { style, nameWidth } = context
+  const name = padToWidth(cutToWidth(update.name, nameWidth), nameWidth)
+  if (update.state === 'failed') return `${style.red('✗')} ${name}  ${style.red(reasonOf(update))}`
+  if (update.state === 'paused') return `${style.yellow('‖')} ${name}  ${style.yellow(reasonOf(update))}`
+  const begun = update.batches > 0 || update.state === 'running' || context.batch !== null
+  if (!begun) return style.dim(`· ${name}  ${reasonOf(update)}`)
+  return `${style.cyan('▸')} ${name}  ${parts(update, context).join('  ')}`
+}
+
+/** An update that has left the queue; the line stays. */
+export function finishedLine(entry: HistoryEntry, style: Style): string {
+  const mark = entry.outcome === 'completed' ? style.green('✓') : style.yellow('–')
+  return `${mark} ${entry.name}  ${style.dim(endingWords(entry))}`
+}
+
+function parts(update: UpdateStatus, context: LineContext): string[] {
+  const { style, batch } = context
+  const shown = [bar(update.fraction, style), padStartToWidth(share(update.fraction), 6)]
+  if (update.oneShot) {
+    shown.push(update.phase ?? 'one statement')
+    if (batch?.startedMs != null) shown.push(style.dim(formatSeconds((context.nowMs - batch.startedMs) / 1_000)))
+    if (update.detail !== null) shown.push(style.dim(firstLine(update.detail)))
+  } else {
+    if (update.phase !== null && update.phase !== 'walk') shown.push(update.phase)
+    if (update.itemsPerSecond !== null) shown.push(`${padStartToWidth(formatRate(update.itemsPerSecond), 5)} rows/s`)
+    const words = batchWords(update, batch)
+    if (words !== null) shown.push(style.dim(words))
+    if (update.etaSeconds !== null) shown.push(`${formatRange(update.etaSeconds)} left`)
+  }
+  // What another process runs is held from here; that is no reason to worry about.
+  if (update.state === 'running' && !context.ours && update.owner !== null)
+    shown.push(style.dim(`run by ${update.owner}`))
+  else if (update.waiting !== null) shown.push(style.yellow(reasonOf(update)))
+  if (update.lastError !== null && update.waiting?.code === 'backs_off')
+    shown.push(style.red(firstLine(update.lastError)))
+  return shown
+}
+
+function batchWords(update: UpdateStatus, batch: BatchNow | null): string | null {
+  if (batch === null) return update.batchSize === null ? null : `batch ${formatCount(update.batchSize)}`
+  const took = batch.durationMs === null ? '' : ` in ${formatMs(batch.durationMs)} of ${formatMs(batch.targetMs)}`
+  return `batch ${formatCount(batch.batchSize)}${took}`
+}
+
+function bar(fraction: number | null, style: Style): string {
+  if (fraction === null) return style.dim('░'.repeat(BAR_WIDTH))
+  const full = Math.min(Math.floor(fraction * BAR_WIDTH), BAR_WIDTH)
+  return style.green('█'.repeat(full)) + style.dim('░'.repeat(BAR_WIDTH - full))
+}
+
+function share(fraction: number | null): string {
+  return fraction === null ? '' : formatShare(fraction)
+}
+
+function reasonOf({ waiting }: UpdateStatus): string {
+  return firstLine(waiting?.text ?? '')
+}

@@ -1,0 +1,101 @@
+import type { HistoryEntry } from '../../queue/history.js'
+import type { DatabaseStatus } from '../../status.js'
+import type { BackgroundUpdater } from '../../updater.js'
+import type { Output } from '../output/output.js'
+import { Screen } from '../output/screen.js'
+import { databaseWords } from '../output/update-words.js'
+import { FinishedUpdates } from './finished-updates.js'
+import { finishedLine, liveLine, type BatchNow } from './live-line.js'
+import type { RunView } from './run-view.js'
+
+const DRAW_MS = 100
+
+interface Shown {
+  readonly updater: BackgroundUpdater<never>
+  readonly finished: FinishedUpdates
+  status: DatabaseStatus | null
+  /** The batch that runs now or ran last, by update. */
+  readonly batches: Map<string, BatchNow>
+}
+
+/** One line an update, drawn over while it changes; an update that has ended leaves its line above. */
+export class LiveView implements RunView {
+  readonly lookMs = 250
+  readonly #output: Output
+  readonly #screen: Screen
+  readonly #databases = new Map<string, Shown>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(output: Output) {
+    this.#output = output
+    this.#screen = new Screen(output)
+    this.#timer = setInterval(() => this.#draw(), DRAW_MS)
+    this.#timer.unref()
+  }
+
+  watch(updater: BackgroundUpdater<never>): void {
+    const shown: Shown = { updater, finished: new FinishedUpdates(updater), status: null, batches: new Map() }
+    this.#databases.set(updater.databaseName, shown)
+    updater.on('batch:start', ({ updateName, batchSize, targetMs }) => {
+      const before = shown.batches.get(updateName)
+      const startedMs = performance.now()
+      shown.batches.set(updateName, { batchSize, targetMs, startedMs, durationMs: before?.durationMs ?? null })
+      // A driver that blocks the event loop lets nobody draw before its statement has ended: say what begins.
+      if (before === undefined) this.#draw()
+    })
+    updater.on('batch:success', ({ updateName, durationMs }) => {
+      const now = shown.batches.get(updateName)
+      if (now) shown.batches.set(updateName, { ...now, durationMs, startedMs: null })
+    })
+    updater.on('batch:failure', ({ updateName }) => shown.batches.delete(updateName))
+  }
+
+  async look(databaseName: string, status: DatabaseStatus): Promise<void> {
+    const shown = this.#databases.get(databaseName)
+    if (!shown) return
+    const ended = await shown.finished.since()
+    shown.status = status
+    for (const entry of ended) this.#leave(shown, entry)
+    this.#draw()
+  }
+
+  log(line: string): void {
+    this.#screen.above(line)
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+    this.#draw()
+    this.#screen.end()
+  }
+
+  #leave(shown: Shown, entry: HistoryEntry): void {
+    shown.batches.delete(entry.name)
+    this.#screen.above(finishedLine(entry, this.#output.style))
+  }
+
+  #draw(): void {
+    const { style } = this.#output
+    const lines: string[] = []
+    for (const [name, { status, batches, updater }] of this.#databases) {
+      if (status === null) continue
+      const nameWidth = Math.min(32, Math.max(...status.updates.map((update) => update.name.length), 0))
+      // With one database its name would say nothing; but a switch that is off, or an empty queue, must be seen.
+      if (this.#databases.size > 1 || status.status === 'DISABLED' || status.updates.length === 0) {
+        lines.push(`${style.bold(name)} · ${databaseWords(status, style)}`)
+      }
+      for (const update of status.updates) {
+        lines.push(
+          liveLine(update, {
+            batch: batches.get(update.name) ?? null,
+            ours: update.owner === updater.owner,
+            nameWidth,
+            style,
+            nowMs: performance.now(),
+          }),
+        )
+      }
+    }
+    this.#screen.draw(lines)
+  }
+}

@@ -1,0 +1,85 @@
+import type { DatabaseStatus, UpdateStatus } from '../../status.js'
+import type { BackgroundUpdater } from '../../updater.js'
+import { formatCount, formatMs, formatRange, formatRate, formatShare } from '../output/format.js'
+import type { Output } from '../output/output.js'
+import { firstLine } from '../output/update-words.js'
+import type { RunView } from './run-view.js'
+import { endingWords } from './ending-words.js'
+import { FinishedUpdates } from './finished-updates.js'
+
+const PROGRESS_MS = 5_000
+
+/** Lines for a pipe or a log file: when an update starts, waits, fails or ends, and how far it is now and then. */
+export class PlainView implements RunView {
+  readonly lookMs = 1_000
+  readonly #output: Output
+  readonly #several: boolean
+  readonly #finished = new Map<string, FinishedUpdates>()
+  // What was said last of why an update waits.
+  readonly #waiting = new Map<string, string>()
+  #progressAt = performance.now()
+
+  /** `several` databases: each line names its own. */
+  constructor(output: Output, several: boolean) {
+    this.#output = output
+    this.#several = several
+  }
+
+  watch(updater: BackgroundUpdater<never>): void {
+    const { databaseName } = updater
+    this.#finished.set(databaseName, new FinishedUpdates(updater))
+    updater.on('update:start', ({ updateName }) => this.#say(databaseName, updateName, 'started'))
+    updater.on('update:fail', ({ updateName, error }) =>
+      this.#say(databaseName, updateName, `failed: ${firstLine(error.message)}`),
+    )
+  }
+
+  async look(databaseName: string, status: DatabaseStatus): Promise<void> {
+    for (const entry of (await this.#finished.get(databaseName)?.since()) ?? []) {
+      this.#waiting.delete(`${databaseName} ${entry.name}`)
+      this.#say(databaseName, entry.name, endingWords(entry))
+    }
+    for (const update of status.updates) this.#sayWaiting(databaseName, update)
+    if (performance.now() - this.#progressAt < PROGRESS_MS) return
+    this.#progressAt = performance.now()
+    for (const update of status.updates) {
+      if (update.state === 'running') this.#say(databaseName, update.name, progressWords(update))
+    }
+  }
+
+  log(line: string): void {
+    this.#output.note(line)
+  }
+
+  end(): void {}
+
+  #sayWaiting(databaseName: string, { name, state, waiting }: UpdateStatus): void {
+    const key = `${databaseName} ${name}`
+    // The end of a lease moves with every batch: that is no news.
+    const text = state === 'failed' ? '' : (waiting?.text ?? '').replace(/ until .*$/, '')
+    if (text !== '' && text !== this.#waiting.get(key)) this.#say(databaseName, name, firstLine(text))
+    this.#waiting.set(key, text)
+  }
+
+  #say(databaseName: string, updateName: string, text: string): void {
+    this.#output.line(`${this.#several ? `${databaseName} ` : ''}${updateName}: ${text}`)
+  }
+}
+
+function progressWords(update: UpdateStatus): string {
+  return [
+    update.fraction === null ? null : formatShare(update.fraction),
+    update.phase,
+    update.oneShot ? null : `${formatCount(update.items)} rows`,
+    update.itemsPerSecond === null || update.oneShot ? null : `${formatRate(update.itemsPerSecond)} rows/s`,
+    update.batchSize === null ? null : `batches of ${formatCount(update.batchSize)}`,
+    averageBatch(update),
+    update.etaSeconds === null ? null : `${formatRange(update.etaSeconds)} left`,
+  ]
+    .filter((part) => part !== null)
+    .join(' · ')
+}
+
+function averageBatch({ performance: { totalDurationMs, batches }, oneShot }: UpdateStatus): string | null {
+  return oneShot || batches === 0 ? null : `${formatMs(totalDurationMs / batches)} each`
+}

@@ -1,0 +1,99 @@
+import { describeTable } from '../databases/catalogue/table.js'
+import type { JsonObject } from '../json.js'
+import { planWalk, type WalkPlan } from '../keyset/walk.js'
+import { changeRange } from './backfill/change.js'
+import { BACKFILL_OPTIONS, backfillProblems, type BackfillOptions } from './backfill/options.js'
+import { reportBackfill } from './backfill/report.js'
+import { FIRST_PASS, verifyBatch, type Verification } from './backfill/verification.js'
+import { commonDefinition } from './define.js'
+import type { BatchContext, BatchedUpdate, BatchResult, ReadContext } from './definition.js'
+import { checkWritableColumns } from './walk/check-columns.js'
+import { ConnectionCache } from './walk/connection-cache.js'
+import { keyColumns, WALK_OPTIONS } from './walk/options.js'
+import type { WalkProgress } from './walk/progress.js'
+import { walkBatch } from './walk/walk-batch.js'
+
+export type { BackfillOptions, BackfillRange, BackfillRun } from './backfill/options.js'
+export { VerificationError } from './backfill/verification.js'
+
+const DEFAULT_VERIFY_PASSES = 3
+
+/**
+ * Changes all rows of a table, one SQL statement a batch: it walks the table along a unique key and sets columns to SQL
+ * expressions (`set`), or runs a statement of your own over each range of rows (`run`). Items are rows walked over.
+ *
+ * @throws ConfigurationError naming every option that is wrong; later, from the update, SchemaMismatchError for a table,
+ * column or key that doesn't fit, VerificationError for rows that stay wrong
+ * @example
+ * import { backfill } from 'evenkeel'
+ *
+ * export const lowercaseEmails = backfill({
+ *   name: 'lowercase_emails',
+ *   table: 'users',
+ *   set: { email_lower: 'lower(email)' },
+ *   where: 'email_lower IS NULL',
+ * })
+ *
+ * export const totals = backfill({
+ *   name: 'order_totals',
+ *   table: 'orders',
+ *   async run({ sql, range }) {
+ *     await sql(`UPDATE orders SET total = net * (1 + $${range.values.length + 1}) WHERE ${range.sql}`, [0.19])
+ *   },
+ * })
+ */
+export function backfill<Tx = unknown>(options: BackfillOptions<Tx>): BatchedUpdate<Tx, JsonObject> {
+  const common = commonDefinition(
+    'backfill',
+    options,
+    [...WALK_OPTIONS, ...BACKFILL_OPTIONS],
+    backfillProblems(options),
+  )
+  const plans = new ConnectionCache((context) => planBackfill(context, options))
+  return {
+    ...common,
+    oneShot: false,
+    initialProgress: {},
+    check: async (context) => {
+      await planBackfill(context, options)
+    },
+    report: (progress) => reportBackfill(progress, options.verify !== undefined),
+    batch: (context: BatchContext<Tx, JsonObject, never>) =>
+      plans.use(context, context.progress.first === undefined, (plan) => backfillBatch(context, plan, options)),
+  }
+}
+
+async function planBackfill<Tx>(context: ReadContext, options: BackfillOptions<Tx>): Promise<WalkPlan> {
+  const plan = planWalk(await describeTable(context, options.table), keyColumns(options.key))
+  checkWritableColumns(plan, Object.keys(options.set ?? {}), 'set')
+  return plan
+}
+
+async function backfillBatch<Tx>(
+  context: BatchContext<Tx, JsonObject>,
+  plan: WalkPlan,
+  options: BackfillOptions<Tx>,
+): Promise<BatchResult<JsonObject>> {
+  const { verify, follow, where, maxVerifyPasses = DEFAULT_VERIFY_PASSES } = options
+  const { verification, ...walk } = context.progress as WalkProgress & { readonly verification?: Verification }
+  if (verification === undefined) {
+    const step = await walkBatch(context, plan, walk, {
+      follow,
+      work: (range) => changeRange(context, plan, options, range, where),
+    })
+    if (!step.finished || verify === undefined) {
+      return { items: step.items, progress: step.progress, done: step.finished }
+    }
+    return { items: step.items, progress: { ...step.progress, verification: FIRST_PASS } }
+  }
+  const step = await verifyBatch(context, plan, verification, {
+    wrong: verify ?? 'FALSE',
+    maxPasses: maxVerifyPasses,
+    repair: (range) => changeRange(context, plan, options, range, verify),
+  })
+  return {
+    items: step.items,
+    progress: { ...walk, verification: step.verification },
+    done: step.finished,
+  }
+}

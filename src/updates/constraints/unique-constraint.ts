@@ -1,0 +1,69 @@
+import { systemClock } from '../../clock.js'
+import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
+import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
+import type { Query } from '../../databases/database.js'
+import { quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
+import { LOCK_TIMEOUT_MS, retryForLock } from '../../databases/lock-timeout.js'
+import { UnsupportedError } from '../../errors.js'
+import { createIndex } from '../create-index.js'
+import { withSettings } from '../create-index/session-settings.js'
+import type { OneShotContext, OneShotUpdate } from '../definition.js'
+import type { UniqueConstraint } from './constraint.js'
+import { requirePostgresTable, requireSameDefinition, scratchTransaction } from './existing-constraint.js'
+
+interface UniqueRequest {
+  readonly name: string
+  readonly table: TableName
+  readonly constraintName: string
+}
+
+/** The update that builds the index of a unique constraint. It has the constraint's name, as its index always has. */
+export function uniqueIndexUpdate(
+  { name, table, constraintName }: UniqueRequest,
+  { columns }: UniqueConstraint,
+): OneShotUpdate<unknown, unknown> {
+  return createIndex({ name, index: constraintName, table, columns, unique: true })
+}
+
+export async function hasUnique(
+  query: Query,
+  table: PostgresRelation,
+  constraintName: string,
+  constraint: UniqueConstraint,
+): Promise<boolean> {
+  const existing = await findPostgresConstraint(query, table.oid, constraintName)
+  if (existing === null) return false
+  await requireSameDefinition(query, table, existing, constraint, scratchTransaction)
+  return true
+}
+
+/** Builds the index concurrently, then makes it a constraint, which takes its lock for a moment only. */
+export async function attachUnique(
+  context: OneShotContext<unknown, unknown>,
+  request: UniqueRequest,
+  constraint: UniqueConstraint,
+  index: OneShotUpdate<unknown, unknown>,
+): Promise<void> {
+  const { query, signal } = context
+  const table = await requirePostgresTable(query, request.table)
+  refusePartitioned(table, request.constraintName)
+  if (await hasUnique(query, table, request.constraintName, constraint)) return
+  await index.run(context)
+  const name = quoteIdentifier(request.constraintName, 'postgres')
+  const sql = `ALTER TABLE ${quoteTable(table, 'postgres')} ADD CONSTRAINT ${name} UNIQUE USING INDEX ${name}`
+  await retryForLock(() => withSettings(query, { lock_timeout: `${LOCK_TIMEOUT_MS}ms` }, () => query(sql)), {
+    clock: systemClock,
+    random: Math.random,
+    signal,
+  })
+}
+
+/** @throws UnsupportedError */
+export function refusePartitioned(table: PostgresRelation, constraintName: string): void {
+  if (table.kind !== 'p') return
+  throw new UnsupportedError(
+    `unique constraint "${constraintName}" of the partitioned table "${table.name}" from a concurrently built index`,
+    'PostgreSQL',
+    'Use createIndex({ unique: true }) instead: its index makes the same promise, and is built partition by partition.',
+  )
+}

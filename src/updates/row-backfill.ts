@@ -1,0 +1,109 @@
+import { describeTable, requireColumns } from '../databases/catalogue/table.js'
+import type { JsonObject } from '../json.js'
+import { planWalk, type KeyRange } from '../keyset/walk.js'
+import { commonDefinition } from './define.js'
+import type { BatchContext, BatchedUpdate, BatchResult, ProgressReport, ReadContext } from './definition.js'
+import { handleRows } from './row-backfill/handle-rows.js'
+import { ROW_BACKFILL_OPTIONS, rowBackfillProblems, type RowBackfillOptions } from './row-backfill/options.js'
+import { readRange, type RowSelection } from './row-backfill/read-rows.js'
+import { retryBatch, type Retry } from './row-backfill/retry.js'
+import { ConnectionCache } from './walk/connection-cache.js'
+import { walkFraction } from './walk/fraction.js'
+import { keyColumns, WALK_OPTIONS } from './walk/options.js'
+import { savedCount, type WalkProgress } from './walk/progress.js'
+import { walkBatch } from './walk/walk-batch.js'
+
+export { MapResultError, RowFailedError } from './row-backfill/failures.js'
+export type { RowBackfillOptions, RowChange, RowContext } from './row-backfill/options.js'
+
+/**
+ * Changes the rows of a table through TypeScript: reads them in batches along a unique key, calls `map` for each row (or
+ * `mapBatch`), and writes what it returns with one statement. The rows are locked meanwhile. Items are rows walked over.
+ *
+ * A row that fails, in `map` or in the database, doesn't lose the batch: with `maxQuarantined` it is set aside with its
+ * error and the walk goes on; `retry` with `quarantined` tries such rows again. A batch may be repeated as a whole, and
+ * `mapBatch` is called again with parts of it when it throws, so keep side effects out of both.
+ *
+ * @throws ConfigurationError naming every option that is wrong; later, from the update, SchemaMismatchError for a table,
+ * column or key that doesn't fit, RowFailedError for a row that can't be set aside, MapResultError
+ * @example
+ * import { rowBackfill } from 'evenkeel'
+ *
+ * export const slugs = rowBackfill<{ title: string }>({
+ *   name: 'article_slugs',
+ *   table: 'articles',
+ *   columns: ['title'],
+ *   where: 'slug IS NULL',
+ *   map: (article) => ({ slug: article.title.normalize('NFKD').toLowerCase().replaceAll(/[^a-z0-9]+/g, '-') }),
+ * })
+ */
+export function rowBackfill<Row extends object = Record<string, unknown>>(
+  options: RowBackfillOptions<Row>,
+): BatchedUpdate<unknown, JsonObject> {
+  const ownOptions = [...WALK_OPTIONS, ...ROW_BACKFILL_OPTIONS]
+  const common = commonDefinition('rowBackfill', options, ownOptions, rowBackfillProblems(options))
+  const selections = new ConnectionCache((context) => select(context, options))
+  return {
+    ...common,
+    oneShot: false,
+    initialProgress: {},
+    check: async (context) => {
+      await select(context, options)
+    },
+    report,
+    batch: (context: BatchContext<unknown, JsonObject, never>) =>
+      selections.use(context, context.progress.first === undefined, (selection) =>
+        rowBatch(context, selection, options),
+      ),
+  }
+}
+
+/** The progress of a row backfill: its walk, and the retry of rows in quarantine when one was asked for. */
+type RowProgress = WalkProgress & {
+  /** Rows in quarantine are to be tried again before the walk goes on. */
+  readonly retryQuarantined?: boolean
+  readonly retry?: Retry
+}
+
+async function select<Row extends object>(
+  context: ReadContext,
+  { table, key, columns, where }: RowBackfillOptions<Row>,
+): Promise<RowSelection> {
+  const plan = planWalk(await describeTable(context, table), keyColumns(key))
+  requireColumns(plan.table, columns, 'columns')
+  return { plan, columns, where }
+}
+
+async function rowBatch<Row extends object>(
+  context: BatchContext<unknown, JsonObject>,
+  selection: RowSelection,
+  options: RowBackfillOptions<Row>,
+): Promise<BatchResult<JsonObject>> {
+  const { retryQuarantined, retry, ...walk } = context.progress as RowProgress
+  if (retryQuarantined === true) {
+    const step = await retryBatch(context, selection, options, retry)
+    if (!step.finished) return { items: step.items, progress: { ...context.progress, retry: step.retry } }
+    // Rows are in quarantine, but no walk is under way: it had finished before, and only the retry was asked for.
+    const onlyRetry = walk.first === undefined && step.retry.tried > 0
+    return { items: step.items, progress: onlyRetry ? { retried: step.retry } : walk, done: onlyRetry }
+  }
+  const step = await walkBatch(context, selection.plan, walk, {
+    work: async (range: KeyRange) => {
+      const rows = await readRange(context.query, selection, range)
+      return (await handleRows(context, selection.plan, options, rows)).changed
+    },
+  })
+  return { items: step.items, progress: step.progress, done: step.finished }
+}
+
+function report(progress: JsonObject): ProgressReport {
+  const walk = progress as RowProgress
+  const counted = `${savedCount(walk, 'walked')} rows walked, ${savedCount(walk, 'changed')} changed`
+  return walk.retryQuarantined === true
+    ? {
+        fraction: walkFraction(walk),
+        phase: 'retry of quarantined rows',
+        detail: `${walk.retry?.tried ?? 0} tried again`,
+      }
+    : { fraction: walkFraction(walk), phase: 'walk', detail: counted }
+}

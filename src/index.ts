@@ -1,5 +1,6 @@
 export { BackgroundUpdater, type NextBatchResult, type StopOptions, type UpdateReference } from './updater.js'
 export { BackgroundUpdaterGroup } from './group.js'
+export { defineConfig, type Config, type DatabaseConfig, type DatabasesConfig, type DatabaseSource } from './config.js'
 export { UpdaterStatus, type UpdaterStatusCode, type UpdaterStatusName } from './updater-status.js'
 export type { UpdaterOptions } from './settings.js'
 export type { DatabaseStatus, Status, UpdatePerformance, UpdateStatus } from './status.js'
@@ -27,6 +28,51 @@ export type {
   UpdateDefinition,
   UpdateSettings,
 } from './updates/definition.js'
+export {
+  backfill,
+  VerificationError,
+  type BackfillOptions,
+  type BackfillRange,
+  type BackfillRun,
+} from './updates/backfill.js'
+export {
+  MapResultError,
+  rowBackfill,
+  RowFailedError,
+  type RowBackfillOptions,
+  type RowChange,
+  type RowContext,
+} from './updates/row-backfill.js'
+export { deleteRows, RowsNotKeptError, type DeleteRowsOptions } from './updates/delete-rows.js'
+export * from './updates/create-index.js'
+export {
+  check,
+  foreignKey,
+  notNull,
+  unique,
+  type CheckConstraint,
+  type ColumnPair,
+  type Constraint,
+  type Deferrable,
+  type ForeignKeyConstraint,
+  type ForeignKeyOptions,
+  type NotNullConstraint,
+  type OnViolation,
+  type ReferentialAction,
+  type UniqueConstraint,
+} from './updates/constraints/constraint.js'
+export {
+  addConstraint,
+  type AddConstraintOptions,
+  type AddConstraintResult,
+} from './updates/constraints/add-constraint.js'
+export { validateConstraint, type ValidateConstraintOptions } from './updates/constraints/validate-constraint.js'
+export {
+  validateConstraintAndRepair,
+  type ValidateAndRepairOptions,
+} from './updates/constraints/validate-constraint-and-repair.js'
+export { setNotNull, type SetNotNullOptions } from './updates/constraints/set-not-null.js'
+export * from './updates/constraints/errors.js'
 export { guardedTuner, type GuardedTunerOptions } from './pacing/tuner-guarded.js'
 export { emaTuner } from './pacing/tuner-ema.js'
 export type { Tuner, TunerContext, TunerDecision, TunerFactory, TunerSample } from './pacing/tuner.js'

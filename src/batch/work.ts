@@ -72,7 +72,7 @@ export async function openProgress<Progress>(
     )
     throw new InvalidQueueRowError(definition.name, `progress_json doesn't fit its schema: ${issues.join('; ')}`)
   }
-  return { saved, progress: result.value }
+  return { saved, progress: result.value as Progress }
 }
 
 /**

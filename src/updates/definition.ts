@@ -145,7 +145,8 @@ export interface ReadContext {
   readonly dialect: Dialect
 }
 
-interface DefinitionBase<Progress> {
+// What handlers return is unknown here: it is checked, never trusted. So updates of any progress fit into one list.
+interface DefinitionBase {
   readonly name: string
   /** `custom`, or the ready-made kind: `backfill`, `createIndex`, … */
   readonly kind: string
@@ -157,7 +158,7 @@ interface DefinitionBase<Progress> {
   readonly on?: Dialect
   /** Databases that this update can run on; the updater refuses another at start. */
   readonly dialects: readonly Dialect[]
-  readonly schema?: ProgressSchema<Progress>
+  readonly schema?: ProgressSchema<unknown>
   /** Holds the options against the catalogue; called once per process before the first batch. Throws what is wrong. */
   check?(context: ReadContext): Promise<void>
   /** How far it is. `progress` is what the row holds. */
@@ -167,21 +168,21 @@ interface DefinitionBase<Progress> {
 }
 
 /** An update in batches, each one transaction. Made by `defineUpdate` and the ready-made kinds. */
-export interface BatchedUpdate<Tx = never, Progress = never> extends DefinitionBase<Progress> {
+export interface BatchedUpdate<Tx = never, Progress = never> extends DefinitionBase {
   readonly oneShot: false
   prepare?(context: PrepareContext<Progress>): Promise<unknown>
-  batch(context: BatchContext<Tx, Progress, never>): Promise<BatchResult<Progress>>
+  batch(context: BatchContext<Tx, Progress, never>): Promise<BatchResult<unknown>>
 }
 
 /** An update of one statement outside a transaction. */
-export interface OneShotUpdate<Tx = never, Progress = never> extends DefinitionBase<Progress> {
+export interface OneShotUpdate<Tx = never, Progress = never> extends DefinitionBase {
   readonly oneShot: true
   /**
    * Asks the catalogue whether the result exists and is valid: before `run`, which is then left out, and after it,
    * for only then is the row removed.
    */
   isDone?(context: OneShotContext<Tx, Progress>): Promise<boolean>
-  run(context: OneShotContext<Tx, Progress>): Promise<OneShotResult<Progress> | void>
+  run(context: OneShotContext<Tx, Progress>): Promise<OneShotResult<unknown> | void>
 }
 
 /** Any update over transactions of type `Tx`. */

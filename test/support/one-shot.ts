@@ -18,7 +18,7 @@ export async function runOneShot<Tx>(
         const context = contextOf(database, update, { ...session, query }, progress, signal, options.log)
         if (await update.isDone?.(context)) return
         const result = await update.run(context)
-        progress = result?.progress ?? progress
+        progress = (result?.progress as JsonObject | undefined) ?? progress
         if (result?.done === false) continue
         if (await update.isDone?.(contextOf(database, update, { ...session, query }, progress, signal))) return
         throw new Error('run() ended, and isDone() says that it is not done')

@@ -3,6 +3,7 @@ import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
 import { findPostgresRelation, type PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import { describeTable } from '../../databases/catalogue/table.js'
 import type { Query } from '../../databases/database.js'
+import { databaseErrorCode } from '../../databases/error-class.js'
 import { quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
 import { SchemaMismatchError } from '../../errors.js'
 import type { Constraint, ForeignKeyConstraint, ReferentialAction } from './constraint.js'
@@ -160,6 +161,8 @@ async function isCheck(
       })
       return made !== null && made.definition === existing.definition
     } catch (error) {
+      // 42: the expression, or the right to make a table; everything else says nothing about the constraint.
+      if (databaseErrorCode(error)?.startsWith('42') !== true) throw error
       refusal ??= error
     }
   }

@@ -11,12 +11,12 @@ import { fromPg } from 'evenkeel/pg'
 const SCHEMA = 'evenkeel_example'
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 6 })
 
-// The application's table of 200 000 users.
+// The application's table of 50 000 users.
 await pool.query(`
   DROP SCHEMA IF EXISTS ${SCHEMA} CASCADE;
   CREATE SCHEMA ${SCHEMA};
   CREATE TABLE ${SCHEMA}.users (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email TEXT NOT NULL, email_lower TEXT);
-  INSERT INTO ${SCHEMA}.users (email) SELECT 'Person.' || n || '@Example.org' FROM generate_series(1, 200000) AS n;
+  INSERT INTO ${SCHEMA}.users (email) SELECT 'Person.' || n || '@Example.org' FROM generate_series(1, 50000) AS n;
 `)
 
 const table = { schema: SCHEMA, name: 'users' }

@@ -21,15 +21,17 @@ export function allExamples(): readonly Example[] {
 export function typeErrorsOf(examples: readonly Example[]): string[] {
   const files = new Map(examples.map((example) => [fileOf(example), example]))
   const options: ts.CompilerOptions = { ...compilerOptions(), moduleDetection: ts.ModuleDetectionKind.Force }
-  const host = ts.createCompilerHost(options)
-  const { fileExists, getSourceFile, readFile } = host
-  host.fileExists = (name) => files.has(name) || fileExists(name)
-  host.readFile = (name) => files.get(name)?.text ?? readFile(name)
-  host.getSourceFile = (name, languageVersionOrOptions, ...rest) => {
-    const example = files.get(name)
-    return example
-      ? ts.createSourceFile(name, example.text, languageVersionOrOptions, true)
-      : getSourceFile(name, languageVersionOrOptions, ...rest)
+  const disk = ts.createCompilerHost(options)
+  const host: ts.CompilerHost = {
+    ...disk,
+    fileExists: (name) => files.has(name) || disk.fileExists(name),
+    readFile: (name) => files.get(name)?.text ?? disk.readFile(name),
+    getSourceFile: (name, languageVersionOrOptions, ...rest) => {
+      const example = files.get(name)
+      return example
+        ? ts.createSourceFile(name, example.text, languageVersionOrOptions, true)
+        : disk.getSourceFile(name, languageVersionOrOptions, ...rest)
+    },
   }
   const program = ts.createProgram([...files.keys()], options, host)
   return [...files].flatMap(([file, example]) =>

@@ -1,4 +1,4 @@
-import { noPace, SchemaMismatchError } from 'evenkeel'
+import { defineUpdate, noPace, SchemaMismatchError } from 'evenkeel'
 import { expect, it } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
 import { installed, jumpingClock, memoryLogger, next, noting, update } from './support.js'
@@ -132,18 +132,19 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
     const ran: string[] = []
     const refused = () =>
       Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }))
-    const names = ['in_batch', 'in_prepare', 'in_one_shot']
     const updates = [
       update('in_batch', refused),
       update('in_prepare', async () => ({ items: 0, done: true }), { prepare: refused as never }),
-      update('in_one_shot', async () => null, { oneShot: true, run: refused, batch: undefined } as never),
+      defineUpdate({ name: 'in_one_shot', oneShot: true, run: refused }) as never,
     ]
-    const updater = await installed(await fresh(), { updates: [...updates.slice(0, 2), noting(ran, 'good')], clock })
-    for (const name of [...names.slice(0, 2), 'good']) await updater.enqueue(name)
+    const updater = await installed(await fresh(), { updates: [...updates, noting(ran, 'good')], clock })
+    for (const { name } of updates) await updater.enqueue(name)
+    await updater.enqueue('good')
     await expect(updater.runToCompletion()).rejects.toMatchObject({ code: 'NEEDS_PERSON' })
     expect(ran).toEqual(['good'])
     expect((await updater.databaseStatus()).updates).toMatchObject([
       { name: 'in_batch', state: 'failed', failures: 5, lastError: expect.stringContaining('fetch failed') as string },
+      { name: 'in_one_shot', state: 'failed', failures: 5 },
       { name: 'in_prepare', state: 'failed', failures: 5 },
     ])
   })

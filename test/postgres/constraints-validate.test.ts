@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
-import { SchemaMismatchError, UnsupportedError } from 'evenkeel'
+import { SchemaMismatchError, UnsupportedError, type OneShotUpdate } from 'evenkeel'
 import { fromPg } from 'evenkeel/pg'
 import { check, foreignKey, unique } from '../../src/updates/constraints/constraint.js'
 import {
@@ -17,17 +17,29 @@ import { DuplicateKeysError } from '../../src/updates/create-index.js'
 import { constraints, runToEnd } from '../support/constraints.js'
 import { failure, indexes } from '../support/indexes.js'
 import { crashAfter, runOneShot } from '../support/one-shot.js'
-import { describePostgres } from '../support/postgres.js'
+import { describePostgres, type TestDatabase } from '../support/postgres.js'
+
+/** Runs it in a process that dies after its `last`-th statement, as far as it got. */
+async function runAndCrash(database: TestDatabase, update: OneShotUpdate<unknown, unknown>, last: number) {
+  const pool = database.openPool({ max: 1 })
+  const crash = crashAfter(last)
+  await runOneShot(fromPg(pool), update, { wrap: crash.wrap }).catch((error: Error) => {
+    expect(error.message).toBe('crashed')
+  })
+  await pool.end()
+  return crash
+}
 
 describePostgres('validateConstraint', (postgres) => {
   const shop = async () => {
-    const { pool } = await postgres.freshDatabase()
+    const database = await postgres.freshDatabase()
+    const { pool } = database
     await pool.query(`
       CREATE TABLE users (id bigint PRIMARY KEY);
       CREATE TABLE posts (id int PRIMARY KEY, author_id bigint, title text, score int);
       INSERT INTO users SELECT generate_series(1, 10);
       INSERT INTO posts SELECT n, n, 'title ' || n, n FROM generate_series(1, 10) AS n`)
-    return pool
+    return { pool, database }
   }
   const update = (options: Partial<ValidateConstraintOptions> = {}) =>
     validateConstraint({ name: 'v', table: 'posts', constraintName: 'posts_c', ...options })
@@ -35,13 +47,11 @@ describePostgres('validateConstraint', (postgres) => {
     runOneShot(fromPg(pool), update(options))
 
   it('validates without the session’s time limits, and puts them back', async () => {
-    const pool = await shop()
+    const { pool } = await shop()
     await pool.query(`
       INSERT INTO posts SELECT n FROM generate_series(100, 60000) AS n;
       CREATE FUNCTION slow(n int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN n > 0; END';
       ALTER TABLE posts ADD CONSTRAINT posts_c CHECK (slow(id)) NOT VALID`)
-    const one = pool.options.max
-    expect(one).toBeGreaterThan(0)
     const database = fromPg(pool)
     await database.session(async (session) => {
       await session.query(`SET statement_timeout = '10ms'`)
@@ -59,7 +69,7 @@ describePostgres('validateConstraint', (postgres) => {
   })
 
   it('fails for good with count and samples, whatever kind it is', async () => {
-    const pool = await shop()
+    const { pool } = await shop()
     await pool.query(`
       INSERT INTO posts VALUES (11, 99, NULL, -1), (12, 98, NULL, -2), (13, NULL, 'x', NULL);
       ALTER TABLE posts
@@ -86,7 +96,7 @@ describePostgres('validateConstraint', (postgres) => {
   })
 
   it('knows a missing constraint, a missing table and another definition', async () => {
-    const pool = await shop()
+    const { pool } = await shop()
     expect(await failure(validate(pool))).toBeInstanceOf(ConstraintMissingError)
     expect(await failure(validate(pool, { table: 'post' }))).toBeInstanceOf(SchemaMismatchError)
     await pool.query('ALTER TABLE posts ADD CONSTRAINT posts_c CHECK (score > 0) NOT VALID')
@@ -105,12 +115,9 @@ describePostgres('validateConstraint', (postgres) => {
 
   it('builds and attaches a unique constraint, after a crash at any statement', async () => {
     for (let last = 1; ; last += 1) {
-      const pool = await shop()
+      const { pool, database } = await shop()
       const wanted = update({ constraint: unique(['author_id', 'title']) })
-      const crash = crashAfter(last)
-      await runOneShot(fromPg(pool), wanted, { wrap: crash.wrap }).catch((error: Error) => {
-        expect(error.message).toBe('crashed')
-      })
+      const crash = await runAndCrash(database, wanted, last)
       await runOneShot(fromPg(pool), wanted)
       expect(await constraints(pool, 'posts')).toEqual({ posts_c: 'UNIQUE (author_id, title)' })
       expect(Object.keys(await indexes(pool))).toEqual(['posts_c', 'posts_pkey', 'users_pkey'])
@@ -119,7 +126,7 @@ describePostgres('validateConstraint', (postgres) => {
   }, 60_000)
 
   it('names the duplicates under a unique constraint', async () => {
-    const pool = await shop()
+    const { pool } = await shop()
     await pool.query('UPDATE posts SET score = 1 WHERE id < 4')
     const error = await failure(validate(pool, { constraint: unique(['score']) }))
     expect(error).toBeInstanceOf(DuplicateKeysError)
@@ -128,7 +135,7 @@ describePostgres('validateConstraint', (postgres) => {
   })
 
   it('refuses a unique constraint on a partitioned table with a remedy', async () => {
-    const pool = await shop()
+    const { pool } = await shop()
     await pool.query('CREATE TABLE parts (id int, n int) PARTITION BY RANGE (id)')
     const options = { table: 'parts', constraint: unique(['id']) }
     expect(await failure(validate(pool, options))).toBeInstanceOf(UnsupportedError)
@@ -137,11 +144,12 @@ describePostgres('validateConstraint', (postgres) => {
 
 describePostgres('setNotNull', (postgres) => {
   const table = async () => {
-    const { pool } = await postgres.freshDatabase()
+    const database = await postgres.freshDatabase()
+    const { pool } = database
     await pool.query(`
       CREATE TABLE "Order" (id int PRIMARY KEY, "select" text);
       INSERT INTO "Order" SELECT n, 'x' FROM generate_series(1, 50) AS n`)
-    return pool
+    return { pool, database }
   }
   const update = setNotNull({ name: 'n', table: 'Order', column: 'select' })
   const state = async (pool: pg.Pool) => {
@@ -157,11 +165,8 @@ describePostgres('setNotNull', (postgres) => {
 
   it('is done after a crash at any statement and another run', async () => {
     for (let last = 1; ; last += 1) {
-      const pool = await table()
-      const crash = crashAfter(last)
-      await runOneShot(fromPg(pool), update, { wrap: crash.wrap }).catch((error: Error) => {
-        expect(error.message).toBe('crashed')
-      })
+      const { pool, database } = await table()
+      const crash = await runAndCrash(database, update, last)
       await runOneShot(fromPg(pool), update)
       expect(await state(pool)).toEqual(done)
       if (!crash.crashed()) break
@@ -169,10 +174,7 @@ describePostgres('setNotNull', (postgres) => {
   }, 60_000)
 
   it('reads no row under the strong lock', async () => {
-    const pool = await table()
-    await pool.query(`ALTER DATABASE ${(await pool.query<{ d: string }>('SELECT current_database() AS d')).rows[0]?.d} SET client_min_messages = 'debug1'`)
-    const fresh = await pool.connect()
-    fresh.release(true)
+    const { pool } = await table()
     const notices: string[] = []
     const client = await pool.connect()
     onTestFinished(() => client.release())
@@ -191,7 +193,7 @@ describePostgres('setNotNull', (postgres) => {
   })
 
   it('fails with the rows that hold a NULL, and goes on once they are mended', async () => {
-    const pool = await table()
+    const { pool } = await table()
     await pool.query(`UPDATE "Order" SET "select" = NULL WHERE id IN (7, 9)`)
     const error = await runToEnd(pool, update)
     expect(error).toBeInstanceOf(ConstraintViolationsError)
@@ -203,7 +205,7 @@ describePostgres('setNotNull', (postgres) => {
   })
 
   it('takes a column for done that is NOT NULL already', async () => {
-    const pool = await table()
+    const { pool } = await table()
     await pool.query(`ALTER TABLE "Order" ALTER COLUMN "select" SET NOT NULL`)
     await runOneShot(fromPg(pool), update)
     expect(await state(pool)).toEqual(done)
@@ -224,7 +226,7 @@ describePostgres('setNotNull', (postgres) => {
   })
 
   it('suggests the column that was meant', async () => {
-    const pool = await table()
+    const { pool } = await table()
     const misspelt = setNotNull({ name: 'n', table: 'Order', column: 'selec' })
     expect(await failure(runOneShot(fromPg(pool), misspelt))).toMatchObject({
       message: expect.stringContaining('did you mean "select"') as string,

@@ -59,7 +59,10 @@ describePostgres('createIndex beside others', (postgres) => {
     await locker.query('BEGIN; LOCK TABLE users IN SHARE UPDATE EXCLUSIVE MODE')
     const { rows } = await locker.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
     const building = runOneShot(fromPg(database.pool), definition())
-    await until(database.pool, `SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`)
+    await until(
+      database.pool,
+      `SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database WHERE datname = current_database() AND NOT granted AND relation = 'users'::regclass`,
+    )
     expect(await inspect(database.pool)).toMatchObject({
       phase: 'waiting for a lock',
       detail: expect.stringContaining(`waits for pid ${rows[0]?.pid} `) as string,

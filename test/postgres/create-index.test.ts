@@ -343,8 +343,9 @@ describePostgres('createIndex', (postgres) => {
     })
   })
 
-  it('goes on after a crash behind any statement', async () => {
-    for (let last = 0; ; last += 1) {
+  it('goes on after a crash behind any statement', async ({ signal }) => {
+    // Behind every fifth of them, and each version begins at another one.
+    for (let last = postgres.version % 5; !signal.aborted; last += 5) {
       const database = await postgres.freshDatabase()
       await database.pool
         .query(`CREATE TABLE t (a int, b text); INSERT INTO t SELECT n, n FROM generate_series(1, 50) AS n;

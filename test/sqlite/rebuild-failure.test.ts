@@ -134,8 +134,10 @@ describe('foreign keys', () => {
   it('that stay on stop the rebuild before anything is changed', async () => {
     const { raw, database } = openRebuildFixture(FAMILY)
     const before = contentOf(raw)
-    const ignoring = (query: Query): Query =>
-      ((text, values) => query(text === 'PRAGMA foreign_keys = OFF' ? 'SELECT 1' : text, values)) as Query
+    const ignoring =
+      (query: Query): Query =>
+      (text, values) =>
+        query(text === 'PRAGMA foreign_keys = OFF' ? 'SELECT 1' : text, values)
     await expect(
       database.session(({ query }) => addConstraintOnSqliteSession(ignoring(query), request)),
     ).rejects.toThrow(ForeignKeysStillOnError)
@@ -163,8 +165,10 @@ describe('foreign keys', () => {
 
   it('that can’t be switched on again are an error, not a silence', async () => {
     const { database } = openRebuildFixture(FAMILY)
-    const stuck = (query: Query): Query =>
-      ((text, values) => query(text === 'PRAGMA foreign_keys = 1' ? 'SELECT 1' : text, values)) as Query
+    const stuck =
+      (query: Query): Query =>
+      (text, values) =>
+        query(text === 'PRAGMA foreign_keys = 1' ? 'SELECT 1' : text, values)
     const failure = database.session(({ query }) => addConstraintOnSqliteSession(stuck(query), request))
     await expect(failure).rejects.toThrow(PragmaNotRestoredError)
   })

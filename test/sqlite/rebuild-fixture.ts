@@ -6,7 +6,6 @@ import {
   addConstraintBySqliteRebuild,
   type SqliteRebuildRequest,
 } from '../../src/updates/constraints/sqlite-rebuild/add-constraint.js'
-import { placedTokens } from '../../src/updates/constraints/sqlite-rebuild/tokens.js'
 import { temporaryDatabaseFile } from '../support/sqlite.js'
 
 type Request = Pick<SqliteRebuildRequest, 'table' | 'constraint'> & Partial<SqliteRebuildRequest>
@@ -17,8 +16,8 @@ export interface RebuildFixture {
   /** The adapter, on a connection of its own to the same file. */
   readonly database: Database
   /** Adds a constraint named `added`, by a rebuild also where ALTER TABLE could do it. */
-  add(request: Request): Promise<void>
-  rows(sql: string): unknown[]
+  readonly add: (request: Request) => Promise<void>
+  readonly rows: (sql: string) => unknown[]
 }
 
 /** A database file with this schema and data. */
@@ -66,7 +65,7 @@ export function dataOf(raw: Sqlite.Database, table: string): unknown[] {
   return rows.map(inOrder).sort(byText)
 }
 
-/** The SQL of everything but tables, and of the tables their tokens without the name: what a rebuild must keep. */
+/** The SQL of everything but tables: what a rebuild must keep to the letter. */
 export function dependentsOf(raw: Sqlite.Database): unknown[] {
   return raw
     .prepare(
@@ -77,13 +76,6 @@ export function dependentsOf(raw: Sqlite.Database): unknown[] {
 
 export function tableSql(raw: Sqlite.Database, table: string): string {
   return raw.prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?").pluck().get(table) as string
-}
-
-/** The words of a text, without blanks and comments. */
-export function wordsOf(sql: string): string {
-  return placedTokens(sql)
-    .map((token) => token.text)
-    .join(' ')
 }
 
 interface SchemaRow {

@@ -208,9 +208,9 @@ it('a rebuild keeps everything of any table, and the constraint holds', async ()
         raw.close()
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   )
-  expect(rebuilt).toBe(400)
+  expect(rebuilt).toBe(200)
 })
 
 function expectEnforced(raw: Sqlite.Database, { names, table, kind }: Layout): void {

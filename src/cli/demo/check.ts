@@ -1,4 +1,4 @@
-import type { Query } from '../../databases/database.js'
+import type { Dialect, Query } from '../../databases/database.js'
 import { allPlaces, NAME_KEY_SQL } from './tables.js'
 
 /** What the check counted. */
@@ -18,8 +18,8 @@ export interface DemoCheck {
  * One plain statement that derives from the loaded source what must be in the tables now, and compares: it knows
  * nothing of what the engine did or says.
  */
-export async function checkDemo(query: Query): Promise<DemoCheck> {
-  const { rows } = await query<Record<string, unknown>>(CHECK_SQL((await countCities(query)) || 0))
+export async function checkDemo(query: Query, dialect: Dialect): Promise<DemoCheck> {
+  const { rows } = await query<Record<string, unknown>>(checkSql(dialect, await countCities(query)))
   const row = rows[0] ?? {}
   const number = (name: string) => Number(row[name] ?? 0)
   return {
@@ -47,8 +47,8 @@ async function countCities(query: Query): Promise<number> {
   return Number(rows[0]?.count)
 }
 
-const CHECK_SQL = (cities: number) => `WITH loaded AS (
-${allPlaces(cities)}
+const checkSql = (dialect: Dialect, cities: number) => `WITH loaded AS (
+${allPlaces(dialect, cities)}
 ),
 known AS (
   SELECT loaded.*, ROW_NUMBER() OVER (PARTITION BY city_id, recorded_in ORDER BY place_id) AS copy

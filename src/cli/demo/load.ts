@@ -2,7 +2,7 @@ import type { Database, Dialect, Query } from '../../databases/database.js'
 import type { BackgroundUpdater } from '../../updater.js'
 import type { UpdateDefinition } from '../../updates/definition.js'
 import { countryName, type City } from './cities.js'
-import { CREATE_OLD_INDEX, CREATE_TABLES, insertCities, insertCountries, insertPlaces, YEARS } from './tables.js'
+import { CREATE_OLD_INDEX, CREATE_TABLES, insertCities, insertCountries, insertPlaces } from './tables.js'
 
 const CITIES_A_STATEMENT = 10_000
 
@@ -22,9 +22,10 @@ export async function loadDemo(
     for (const statement of CREATE_TABLES) await query(statement)
     await insertSource(query, database.dialect, cities)
     let rows = 0
-    for (let round = 0; round <= YEARS; round += 1) {
-      onProgress((round + 1) / (YEARS + 2))
-      rows += (await query(insertPlaces(round, cities.length))).rowCount
+    const inserts = insertPlaces(database.dialect, cities.length)
+    for (const [done, insert] of inserts.entries()) {
+      onProgress(done / inserts.length)
+      rows += (await query(insert)).rowCount
     }
     await query(CREATE_OLD_INDEX)
     // Otherwise the first batches would be planned for an empty table.

@@ -2,9 +2,13 @@ import type { Dialect } from '../../databases/database.js'
 
 /** The demo's tables and what they are filled with: plain SQL that both databases understand. */
 
-/** The years that each city is recorded in: they make a million rows of 135 000 cities. */
-export const FIRST_YEAR = 2018
-export const YEARS = 8
+const LAST_YEAR = 2025
+
+/** How many years each city is recorded in: they make more than a million rows of 135 000 cities. */
+export function yearsOf(dialect: Dialect): number {
+  // SQLite, without a server between, is done with them so fast that there would be little to see.
+  return dialect === 'sqlite' ? 12 : 8
+}
 
 /** What the backfill computes; the check at the end computes it anew from the source. */
 export const NAME_KEY_SQL = "lower(replace(trim(name), ' ', '-'))"
@@ -56,26 +60,31 @@ SELECT value ->> 0, value ->> 1
 FROM ${entries}`
 }
 
-/** The rows of one round over the cities; the round after the last year records some of that year twice. */
-export function insertPlaces(round: number, cities: number): string {
-  return `INSERT INTO places (place_id, city_id, name, country_code, population, recorded_in)
+/** The statements that make `places` out of the cities: one a year, and one that records some of the last year twice. */
+export function insertPlaces(dialect: Dialect, cities: number): string[] {
+  return rounds(dialect, cities).map(
+    (round) => `INSERT INTO places (place_id, city_id, name, country_code, population, recorded_in)
 SELECT place_id, city_id, name, ${COUNTRY_SQL}, population, recorded_in
-FROM (${placesOfRound(round, cities)}) AS round`
+FROM (${round}) AS round`,
+  )
 }
 
 /** Every row that was loaded, derived from the source anew. */
-export function allPlaces(cities: number): string {
-  const rounds = Array.from({ length: YEARS + 1 }, (_, round) => placesOfRound(round, cities))
+export function allPlaces(dialect: Dialect, cities: number): string {
   return `SELECT place_id, city_id, name, ${COUNTRY_SQL} AS country_code, population, recorded_in
-FROM (${rounds.join('\nUNION ALL\n')}) AS rounds`
+FROM (${rounds(dialect, cities).join('\nUNION ALL\n')}) AS rounds`
 }
 
 // Two countries that are no more, as old records have them: nothing in `countries` has their codes.
 const COUNTRY_SQL = "CASE WHEN place_id % 997 = 0 THEN 'YU' WHEN place_id % 1009 = 0 THEN 'SU' ELSE country_code END"
 
-function placesOfRound(round: number, cities: number): string {
-  const repeated = round === YEARS
-  const year = FIRST_YEAR + (repeated ? YEARS - 1 : round)
-  return `SELECT ${round * cities} + position + 1 AS place_id, city_id, name, country_code, population, ${year} AS recorded_in
-FROM cities${repeated ? '\nWHERE position % 499 = 0' : ''}`
+function rounds(dialect: Dialect, cities: number): string[] {
+  const years = yearsOf(dialect)
+  const selected = (round: number, year: number) =>
+    `SELECT ${round * cities} + position + 1 AS place_id, city_id, name, country_code, population, ${year} AS recorded_in
+FROM cities`
+  return [
+    ...Array.from({ length: years }, (_, round) => selected(round, LAST_YEAR - years + 1 + round)),
+    `${selected(years, LAST_YEAR)}\nWHERE position % 499 = 0`,
+  ]
 }

@@ -19,13 +19,14 @@ export function demoUpdates(database: Database<never>, schema: string | undefine
     table: 'places',
     set: { name_key: NAME_KEY_SQL },
     where: 'name_key IS NULL',
-    verify: 'name_key IS NULL',
+    ordering: 1,
   })
   const moveOrphans = deleteRows({
     name: 'move_orphans',
     table: 'places',
     where: 'NOT EXISTS (SELECT 1 FROM countries WHERE countries.code = places.country_code)',
     keepIn: 'orphan_places',
+    ordering: 2,
     dependsOn: 'fill_name_key',
   })
   const moveDuplicates = deleteRows({
@@ -39,12 +40,14 @@ export function demoUpdates(database: Database<never>, schema: string | undefine
         AND other.place_id < places.place_id
     )`,
     keepIn: 'duplicate_places',
+    ordering: 3,
     dependsOn: 'move_orphans',
   })
   // In a real project a schema migration calls addConstraint; here it is a step of the chain.
   const addCountryKey = defineUpdate({
     name: 'add_country_key',
     oneShot: true,
+    ordering: 4,
     dependsOn: 'move_duplicates',
     async run({ signal }) {
       await addConstraint(database, {
@@ -52,6 +55,7 @@ export function demoUpdates(database: Database<never>, schema: string | undefine
         table: 'places',
         constraint: foreignKey({ columns: { country_code: 'code' }, references: 'countries' }),
         update: 'validate_country_key',
+        ordering: 5,
         signal,
         ...(schema === undefined ? {} : { schema }),
       })
@@ -68,6 +72,7 @@ export function demoUpdates(database: Database<never>, schema: string | undefine
     name: 'require_name_key',
     table: 'places',
     column: 'name_key',
+    ordering: 6,
     dependsOn: ['add_country_key', 'validate_country_key'],
   })
   const uniqueCityYear = createIndex({
@@ -77,6 +82,7 @@ export function demoUpdates(database: Database<never>, schema: string | undefine
     columns: ['city_id', 'recorded_in'],
     unique: true,
     replaces: 'places_city_id_idx',
+    ordering: 7,
     dependsOn: 'require_name_key',
   })
   const enqueued: readonly UpdateDefinition<never, never>[] = [

@@ -16,6 +16,8 @@ export interface BatchNow {
 }
 
 export interface LineContext {
+  /** It has ended, and the status is a moment old. */
+  readonly ended: boolean
   readonly batch: BatchNow | null
   /** This process runs it. */
   readonly ours: boolean
@@ -30,6 +32,7 @@ const BAR_WIDTH = 20
 export function liveLine(update: UpdateStatus, context: LineContext): string {
   const { style, nameWidth } = context
   const name = padToWidth(cutToWidth(update.name, nameWidth), nameWidth)
+  if (context.ended) return `${style.green('✓')} ${name}  ${style.dim('completed')}`
   if (update.state === 'failed') return `${style.red('✗')} ${name}  ${style.red(reasonOf(update))}`
   if (update.state === 'paused') return `${style.yellow('‖')} ${name}  ${style.yellow(reasonOf(update))}`
   const begun = update.batches > 0 || update.state === 'running' || context.batch !== null
@@ -38,9 +41,9 @@ export function liveLine(update: UpdateStatus, context: LineContext): string {
 }
 
 /** An update that has left the queue; the line stays. */
-export function finishedLine(entry: HistoryEntry, style: Style): string {
+export function finishedLine(entry: HistoryEntry, nameWidth: number, style: Style): string {
   const mark = entry.outcome === 'completed' ? style.green('✓') : style.yellow('–')
-  return `${mark} ${entry.name}  ${style.dim(endingWords(entry))}`
+  return `${mark} ${padToWidth(entry.name, nameWidth)}  ${style.dim(endingWords(entry))}`
 }
 
 function parts(update: UpdateStatus, context: LineContext): string[] {
@@ -60,16 +63,20 @@ function parts(update: UpdateStatus, context: LineContext): string[] {
   // What another process runs is held from here; that is no reason to worry about.
   if (update.state === 'running' && !context.ours && update.owner !== null)
     shown.push(style.dim(`run by ${update.owner}`))
-  else if (update.waiting !== null) shown.push(style.yellow(reasonOf(update)))
+  // The status is a moment old: what has a batch here waits for nobody any more.
+  else if (update.waiting !== null && (batch === null || update.waiting.code !== 'waits_for'))
+    shown.push(style.yellow(reasonOf(update)))
   if (update.lastError !== null && update.waiting?.code === 'backs_off')
     shown.push(style.red(firstLine(update.lastError)))
   return shown
 }
 
 function batchWords(update: UpdateStatus, batch: BatchNow | null): string | null {
-  if (batch === null) return update.batchSize === null ? null : `batch ${formatCount(update.batchSize)}`
-  const took = batch.durationMs === null ? '' : ` in ${formatMs(batch.durationMs)} of ${formatMs(batch.targetMs)}`
-  return `batch ${formatCount(batch.batchSize)}${took}`
+  const size = batch?.batchSize ?? update.batchSize
+  if (size === null) return null
+  const words = `batch ${padStartToWidth(formatCount(size), 6)}`
+  if (batch === null || batch.durationMs === null) return words
+  return `${words}, ${padStartToWidth(formatMs(batch.durationMs), 6)} (target ${formatMs(batch.targetMs)})`
 }
 
 function bar(fraction: number | null, style: Style): string {

@@ -9,6 +9,7 @@ import { finishedLine, liveLine, type BatchNow } from './live-line.js'
 import type { RunView } from './run-view.js'
 
 const DRAW_MS = 100
+const MAX_NAME_WIDTH = 32
 
 interface Shown {
   readonly updater: BackgroundUpdater<never>
@@ -16,6 +17,8 @@ interface Shown {
   status: DatabaseStatus | null
   /** The batch that runs now or ran last, by update. */
   readonly batches: Map<string, BatchNow>
+  /** Ended here, and still in the status that was read last. */
+  readonly ended: Set<string>
 }
 
 /** One line an update, drawn over while it changes; an update that has ended leaves its line above. */
@@ -25,6 +28,8 @@ export class LiveView implements RunView {
   readonly #screen: Screen
   readonly #databases = new Map<string, Shown>()
   readonly #timer: NodeJS.Timeout
+  // Invariant: as wide as the longest name so far, within bounds; what was left above stays in line.
+  #nameWidth = 0
 
   constructor(output: Output) {
     this.#output = output
@@ -34,7 +39,13 @@ export class LiveView implements RunView {
   }
 
   watch(updater: BackgroundUpdater<never>): void {
-    const shown: Shown = { updater, finished: new FinishedUpdates(updater), status: null, batches: new Map() }
+    const shown: Shown = {
+      updater,
+      finished: new FinishedUpdates(updater),
+      status: null,
+      batches: new Map(),
+      ended: new Set(),
+    }
     this.#databases.set(updater.databaseName, shown)
     updater.on('batch:start', ({ updateName, batchSize, targetMs }) => {
       const before = shown.batches.get(updateName)
@@ -47,15 +58,16 @@ export class LiveView implements RunView {
       const now = shown.batches.get(updateName)
       if (now) shown.batches.set(updateName, { ...now, durationMs, startedMs: null })
     })
+    updater.on('update:complete', ({ updateName }) => shown.ended.add(updateName))
     updater.on('batch:failure', ({ updateName }) => shown.batches.delete(updateName))
   }
 
   async look(databaseName: string, status: DatabaseStatus): Promise<void> {
     const shown = this.#databases.get(databaseName)
     if (!shown) return
-    const ended = await shown.finished.since()
+    await shown.finished.look()
     shown.status = status
-    for (const entry of ended) this.#leave(shown, entry)
+    for (const entry of shown.finished.take()) this.#leave(shown, entry)
     this.#draw()
   }
 
@@ -71,25 +83,29 @@ export class LiveView implements RunView {
 
   #leave(shown: Shown, entry: HistoryEntry): void {
     shown.batches.delete(entry.name)
-    this.#screen.above(finishedLine(entry, this.#output.style))
+    shown.ended.delete(entry.name)
+    this.#screen.above(finishedLine(entry, this.#nameWidth, this.#output.style))
   }
 
   #draw(): void {
     const { style } = this.#output
     const lines: string[] = []
-    for (const [name, { status, batches, updater }] of this.#databases) {
+    for (const [databaseName, { status, batches, ended, updater }] of this.#databases) {
       if (status === null) continue
-      const nameWidth = Math.min(32, Math.max(...status.updates.map((update) => update.name.length), 0))
+      for (const { name } of status.updates) {
+        this.#nameWidth = Math.min(MAX_NAME_WIDTH, Math.max(this.#nameWidth, name.length))
+      }
       // With one database its name would say nothing; but a switch that is off, or an empty queue, must be seen.
       if (this.#databases.size > 1 || status.status === 'DISABLED' || status.updates.length === 0) {
-        lines.push(`${style.bold(name)} · ${databaseWords(status, style)}`)
+        lines.push(`${style.bold(databaseName)} · ${databaseWords(status, style)}`)
       }
       for (const update of status.updates) {
         lines.push(
           liveLine(update, {
+            ended: ended.has(update.name),
             batch: batches.get(update.name) ?? null,
             ours: update.owner === updater.owner,
-            nameWidth,
+            nameWidth: this.#nameWidth,
             style,
             nowMs: performance.now(),
           }),

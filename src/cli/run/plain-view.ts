@@ -1,3 +1,5 @@
+import type { HistoryEntry } from '../../queue/history.js'
+import type { WaitingCode } from '../../queue/reasons.js'
 import type { DatabaseStatus, UpdateStatus } from '../../status.js'
 import type { BackgroundUpdater } from '../../updater.js'
 import { formatCount, formatMs, formatRange, formatRate, formatShare } from '../output/format.js'
@@ -9,6 +11,9 @@ import { FinishedUpdates } from './finished-updates.js'
 
 const PROGRESS_MS = 5_000
 
+// A chain waits as it should, and a failure has been said when it came.
+const UNSAID: ReadonlySet<WaitingCode> = new Set(['waits_for', 'failed'])
+
 /** Lines for a pipe or a log file: when an update starts, waits, fails or ends, and how far it is now and then. */
 export class PlainView implements RunView {
   readonly lookMs = 1_000
@@ -18,6 +23,8 @@ export class PlainView implements RunView {
   // What was said last of why an update waits.
   readonly #waiting = new Map<string, string>()
   #progressAt = performance.now()
+  // How an update ended is read from the history, which takes a moment: what comes next waits for its turn.
+  #said: Promise<void> = Promise.resolve()
 
   /** `several` databases: each line names its own. */
   constructor(output: Output, several: boolean) {
@@ -27,18 +34,30 @@ export class PlainView implements RunView {
 
   watch(updater: BackgroundUpdater<never>): void {
     const { databaseName } = updater
-    this.#finished.set(databaseName, new FinishedUpdates(updater))
-    updater.on('update:start', ({ updateName }) => this.#say(databaseName, updateName, 'started'))
+    const finished = new FinishedUpdates(updater)
+    this.#finished.set(databaseName, finished)
+    const inTurn = (work: () => void | Promise<void>) => {
+      // A history that can't be read now is read at the next look.
+      this.#said = this.#said.then(work).catch(() => {})
+    }
+    inTurn(() => finished.look())
+    updater.on('update:start', ({ updateName }) => inTurn(() => this.#say(databaseName, updateName, 'started')))
     updater.on('update:fail', ({ updateName, error }) =>
-      this.#say(databaseName, updateName, `failed: ${firstLine(error.message)}`),
+      inTurn(() => this.#say(databaseName, updateName, `failed: ${firstLine(error.message)}`)),
+    )
+    updater.on('update:complete', ({ updateName }) =>
+      inTurn(async () => {
+        await finished.look()
+        this.#sayEndings(databaseName, finished.take(updateName))
+      }),
     )
   }
 
   async look(databaseName: string, status: DatabaseStatus): Promise<void> {
-    for (const entry of (await this.#finished.get(databaseName)?.since()) ?? []) {
-      this.#waiting.delete(`${databaseName} ${entry.name}`)
-      this.#say(databaseName, entry.name, endingWords(entry))
-    }
+    const finished = this.#finished.get(databaseName)
+    await finished?.look()
+    await this.#said
+    this.#sayEndings(databaseName, finished?.take() ?? [])
     for (const update of status.updates) this.#sayWaiting(databaseName, update)
     if (performance.now() - this.#progressAt < PROGRESS_MS) return
     this.#progressAt = performance.now()
@@ -53,10 +72,16 @@ export class PlainView implements RunView {
 
   end(): void {}
 
-  #sayWaiting(databaseName: string, { name, state, waiting }: UpdateStatus): void {
+  #sayEndings(databaseName: string, entries: readonly HistoryEntry[]): void {
+    for (const entry of entries) {
+      this.#waiting.delete(`${databaseName} ${entry.name}`)
+      this.#say(databaseName, entry.name, endingWords(entry))
+    }
+  }
+
+  #sayWaiting(databaseName: string, { name, waiting }: UpdateStatus): void {
     const key = `${databaseName} ${name}`
-    // The end of a lease moves with every batch: that is no news.
-    const text = state === 'failed' ? '' : (waiting?.text ?? '').replace(/ until .*$/, '')
+    const text = waiting === null || UNSAID.has(waiting.code) ? '' : waiting.text.replace(/ until .*$/, '')
     if (text !== '' && text !== this.#waiting.get(key)) this.#say(databaseName, name, firstLine(text))
     this.#waiting.set(key, text)
   }

@@ -99,9 +99,9 @@ const REFERENCING = `
     AND c.confrelid IN (
       SELECT $1::text::oid
       UNION
-      SELECT relid FROM pg_partition_ancestors($1::text::regclass)
+      SELECT relid FROM pg_partition_ancestors($1::text::oid::regclass)
       UNION
-      SELECT relid FROM pg_partition_tree($1::text::regclass)
+      SELECT relid FROM pg_partition_tree($1::text::oid::regclass)
     )
   ORDER BY n.nspname, child.relname, c.conname`
 

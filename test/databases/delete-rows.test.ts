@@ -1,0 +1,120 @@
+import { expect, it } from 'vitest'
+import { deleteRows } from '../../src/updates/delete-rows.js'
+import { describeDatabases, type EitherDatabase } from '../support/databases.js'
+import { queued, runAll } from '../support/walks.js'
+
+async function execute({ query }: EitherDatabase, ...statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await query(statement)
+}
+
+async function ids({ query }: EitherDatabase, table: string): Promise<number[]> {
+  const { rows } = await query<{ id: number }>(`SELECT id FROM ${table} ORDER BY id`)
+  return rows.map((row) => row.id)
+}
+
+const NUMBERS = (rows: number) => `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})`
+
+describeDatabases('deleteRows', (context) => {
+  it('deletes the rows that fulfil the condition, and no other', async () => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      'CREATE TABLE "Table" (id INTEGER PRIMARY KEY, kind TEXT)',
+      `INSERT INTO "Table" ${NUMBERS(100)} SELECT i, CASE i % 3 WHEN 0 THEN 'old' WHEN 1 THEN 'new' END FROM n`,
+    )
+    const updater = await queued(
+      db,
+      deleteRows({ name: 'purge', table: 'Table', where: `kind = 'old' -- only` }),
+      [1, 30, 7],
+    )
+    await runAll(updater)
+    expect(await ids(db, '"Table"')).toEqual(Array.from({ length: 100 }, (_, i) => i + 1).filter((id) => id % 3 !== 0))
+    expect((await updater.history())[0]).toMatchObject({ items: 100, progress: { walked: 100, changed: 33 } })
+  })
+
+  it('finishes at once on an empty table', async () => {
+    const db = await context.fresh()
+    await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)')
+    expect(await runAll(await queued(db, deleteRows({ name: 'purge', table: 't', where: '1 = 1' })))).toBe(1)
+  })
+
+  it('moves rows by column name, without generated columns, exactly as they were', async () => {
+    const db = await context.fresh()
+    const blob = context.dialect === 'postgres' ? `'\\x00ff'::bytea` : `x'00ff'`
+    await execute(
+      db,
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, big BIGINT, body ${context.dialect === 'postgres' ? 'bytea' : 'BLOB'}, ratio DOUBLE PRECISION, twice BIGINT GENERATED ALWAYS AS (id * 2) STORED, half BIGINT GENERATED ALWAYS AS (id / 2) STORED)`,
+      `CREATE TABLE kept (moved TEXT DEFAULT 'yes', ratio DOUBLE PRECISION, body ${context.dialect === 'postgres' ? 'bytea' : 'BLOB'}, id INTEGER, half BIGINT, big BIGINT)`,
+      `INSERT INTO t (id, big, body, ratio) ${NUMBERS(30)} SELECT i, 9007199254740993 + i, ${blob}, 0.1 FROM n`,
+    )
+    await runAll(await queued(db, deleteRows({ name: 'move', table: 't', where: 'id % 2 = 0', keepIn: 'kept' }), [4]))
+    expect(await ids(db, 't')).toEqual(Array.from({ length: 15 }, (_, i) => i * 2 + 1))
+    expect(
+      await ids(
+        db,
+        `kept WHERE big = 9007199254740993 + id AND body = ${blob} AND ratio = 0.1 AND half = id / 2 AND moved = 'yes'`,
+      ),
+    ).toEqual(Array.from({ length: 15 }, (_, i) => i * 2 + 2))
+  })
+
+  it('deletes exactly what it kept, whatever the condition answers the second time', async () => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      'CREATE TABLE t (a INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (id, a))',
+      'CREATE TABLE kept (a INTEGER, id INTEGER)',
+      `INSERT INTO t ${NUMBERS(500)} SELECT 1, i FROM n`,
+    )
+    const half = context.dialect === 'postgres' ? 'random() < 0.5' : 'random() % 2 = 0'
+    await runAll(await queued(db, deleteRows({ name: 'move', table: 't', where: half, keepIn: 'kept' }), [100]))
+    const [left, kept] = [await ids(db, 't'), await ids(db, 'kept')]
+    expect([...left, ...kept].sort((x, y) => x - y)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1))
+    expect(left.length).toBeGreaterThan(100)
+    expect(kept.length).toBeGreaterThan(100)
+  })
+
+  it('deletes nothing when a trigger keeps rows from being kept', async () => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      'CREATE TABLE t (id INTEGER PRIMARY KEY)',
+      'CREATE TABLE kept (id INTEGER)',
+      `INSERT INTO t ${NUMBERS(10)} SELECT i FROM n`,
+    )
+    if (context.dialect === 'sqlite') {
+      await execute(db, `CREATE TRIGGER losing BEFORE INSERT ON kept WHEN new.id = 5 BEGIN SELECT RAISE(IGNORE); END`)
+    } else {
+      await execute(
+        db,
+        `CREATE FUNCTION losing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN new.id = 5 THEN NULL ELSE new END; END $$`,
+        'CREATE TRIGGER losing BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION losing()',
+      )
+    }
+    const updater = await queued(db, deleteRows({ name: 'move', table: 't', where: 'id > 3', keepIn: 'kept' }), [100])
+    await expect(updater.runToCompletion()).rejects.toThrow(/of 7 rows to delete only 6 were kept/)
+    expect(await ids(db, 't')).toHaveLength(10)
+    expect(await ids(db, 'kept')).toEqual([])
+  })
+
+  it.each([
+    ['kepd', /did you mean "kept"/],
+    ['t', /the table that the rows are deleted from/],
+    ['lacking', /it has no column "b"/],
+    ['other', /"b" is of type/i],
+    ['seen', /it is a view/],
+  ])('refuses keepIn %s before the first batch', async (keepIn, message) => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, b NUMERIC(10, 4))',
+      'CREATE TABLE kept (id INTEGER, b NUMERIC(10, 4))',
+      'CREATE TABLE lacking (id INTEGER)',
+      'CREATE TABLE other (id INTEGER, b NUMERIC(10, 2))',
+      'CREATE VIEW seen AS SELECT * FROM kept',
+      'INSERT INTO t VALUES (1, 2)',
+    )
+    const updater = await queued(db, deleteRows({ name: 'move', table: 't', where: '1 = 1', keepIn }))
+    await expect(updater.runToCompletion()).rejects.toThrow(message)
+    expect(await ids(db, 't')).toEqual([1])
+  })
+})

@@ -46,17 +46,22 @@ export function describe(value: unknown): string {
   return String(value)
 }
 
-// Levenshtein, one row at a time. Long names are cut: nobody misspells the 100th character only.
+// Optimal string alignment: Levenshtein, with two swapped neighbours as one slip. Long names are cut: nobody misspells
+// the 100th character only.
 function editDistance(a: string, b: string): number {
   const left = a.slice(0, 100)
   const right = b.slice(0, 100)
+  let before: number[] = []
   let row = Array.from({ length: right.length + 1 }, (_, index) => index)
   for (let i = 1; i <= left.length; i += 1) {
     const next = [i]
     for (let j = 1; j <= right.length; j += 1) {
       const substitution = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1)
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+      const swapped = i > 1 && j > 1 && left[i - 1] === right[j - 2] && left[i - 2] === right[j - 1]
+      const swap = swapped ? (before[j - 2] ?? 0) + 1 : Infinity
+      next.push(Math.min(substitution, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
     }
+    before = row
     row = next
   }
   return row[right.length] ?? 0

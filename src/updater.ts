@@ -196,8 +196,7 @@ export class BackgroundUpdater<Tx = unknown> {
   }
 
   async #stop(run: Run, direct: Run): Promise<void> {
-    run.stop.abort()
-    direct.stop.abort(new UpdaterStoppedError(this.databaseName))
+    for (const each of new Set([run, direct])) each.stop.abort(new UpdaterStoppedError(this.databaseName))
     this.#lookAgain.ring()
     this.#mayHaveWork.ring()
     await run.started.catch(() => {})

@@ -19,7 +19,7 @@ export function buildProgram(shell: Shell): Command {
     )
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpCommand(new Command('help [command]').summary('show the help of a command').helpGroup('Try:'))
     .option('--database <url>', 'postgres://…, sqlite:app.db or the name of a SQLite file')
     .option('--config <file>', 'configuration; default: the nearest evenkeel.config.{ts,mts,js,mjs} upward')
     .option('--database-name <name>', 'which database of the configuration; default: all')

@@ -12,7 +12,7 @@ export interface FakeClock extends Clock {
 
 interface Sleeper {
   readonly until: number
-  wake(): void
+  readonly wake: () => void
 }
 
 /**
@@ -46,16 +46,14 @@ export function fakeClock({
       if (autoAdvance) advance(ms)
       if (autoAdvance || ms <= 0 || signal?.aborted) return Promise.resolve()
       return new Promise((resolve) => {
-        const sleeper: Sleeper = {
-          until: now + ms,
-          wake() {
-            sleepers.delete(sleeper)
-            signal?.removeEventListener('abort', sleeper.wake)
-            resolve()
-          },
+        const wake = () => {
+          sleepers.delete(sleeper)
+          signal?.removeEventListener('abort', wake)
+          resolve()
         }
+        const sleeper: Sleeper = { until: now + ms, wake }
         sleepers.add(sleeper)
-        signal?.addEventListener('abort', sleeper.wake, { once: true })
+        signal?.addEventListener('abort', wake, { once: true })
         for (const watcher of watchers) watcher()
         watchers = []
       })

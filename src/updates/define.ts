@@ -90,7 +90,7 @@ export function defineUpdate<Tx, Progress, Prepared>(
     ...shared,
     oneShot: false,
     prepare: options.prepare,
-    batch: options.batch as BatchedUpdate<Tx, Progress>['batch'],
+    batch: options.batch,
   }
 }
 

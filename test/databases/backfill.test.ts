@@ -238,9 +238,7 @@ describeDatabases('backfill', (context) => {
     const status = await updater.status()
     const [row] = Object.values(status.databases)[0]?.updates ?? []
     expect(row?.state).toBe('failed')
-    expect(row?.lastError).toMatch(
-      /5 rows are still wrong after 2 passes of repair, for instance id = "?4"?; id = "?8"?/,
-    )
+    expect(row?.lastError).toMatch(/5 rows are still wrong after 2 passes of repair, for instance id = 4; id = 8/)
     await updater.retry('fill')
     await expect(updater.runToCompletion()).rejects.toThrow(/5 rows are still wrong/)
     await execute(db, 'UPDATE t SET x = 1 WHERE x < 0')

@@ -166,9 +166,10 @@ describeDatabases('start and stop', ({ fresh, dialect }) => {
 
   it('a second stop with a shorter grace counts', async () => {
     const running = gate()
-    const endless = update('endless', async ({ signal }) => {
+    const endless = update('endless', async ({ query, signal }) => {
       running.open()
-      await untilAborted(signal)
+      if (dialect === 'postgres') await query('SELECT pg_sleep(600)')
+      else await untilAborted(signal)
     })
     const updater = await installed(await fresh(), { updates: [endless], pace: noPace() })
     await updater.enqueue(endless)

@@ -78,7 +78,9 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
 
   it('keeps what it deletes', async () => {
     const { pool } = await shop()
-    await pool.query('CREATE TABLE kept (score int, title text, id int, author_id bigint, since timestamptz DEFAULT now())')
+    await pool.query(
+      'CREATE TABLE kept (score int, title text, id int, author_id bigint, since timestamptz DEFAULT now())',
+    )
     expect(await repair(pool, { keepIn: 'kept' })).toBeNull()
     const kept = await pool.query('SELECT id, author_id::int, title, score FROM kept ORDER BY id')
     expect(kept.rows).toEqual(bad.map((id) => ({ id, author_id: id + 1000, title: `title ${id}`, score: id })))
@@ -275,7 +277,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
       await own.query('SELECT 1')
       const updater = new BackgroundUpdater({
         database: fromPg(own),
-        updates: [update() as never],
+        updates: [update()],
         logger: { debug() {}, info() {}, warn() {}, error() {} },
       })
       let message = ''
@@ -292,7 +294,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(await ids(pool, 'SELECT count(*)::int AS id FROM posts')).toEqual([100])
   })
 
-  it('goes on where a killed process stopped, and changes every row once', async () => {
+  it('goes on in another process after every batch, and changes every row once', async () => {
     const { pool } = await shop()
     await pool.query('CREATE TABLE kept (LIKE posts)')
     const wanted = update({ keepIn: 'kept' })
@@ -301,7 +303,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
       expect(runs).toBeLessThan(100)
       const updater = new BackgroundUpdater({
         database: fromPg(pool),
-        updates: [wanted as never],
+        updates: [wanted],
         maxBatchSize: 7,
         defaultBatchSize: 7,
         logger: quiet,

@@ -197,7 +197,13 @@ describePostgres('setNotNull', (postgres) => {
     await pool.query(`UPDATE "Order" SET "select" = NULL WHERE id IN (7, 9)`)
     const error = await runToEnd(pool, update)
     expect(error).toBeInstanceOf(ConstraintViolationsError)
-    expect(error).toMatchObject({ count: 2, samples: [{ id: '7', select: null }, { id: '9', select: null }] })
+    expect(error).toMatchObject({
+      count: 2,
+      samples: [
+        { id: '7', select: null },
+        { id: '9', select: null },
+      ],
+    })
     await expect(pool.query(`INSERT INTO "Order" VALUES (100)`)).rejects.toThrow(/violates/)
     await pool.query(`UPDATE "Order" SET "select" = 'y' WHERE "select" IS NULL; DELETE FROM background_updates`)
     expect(await runToEnd(pool, update)).toBeNull()

@@ -4,11 +4,9 @@ import { fromPg } from 'evenkeel/pg'
 import { createIndex, IndexDefinitionError } from '../../src/updates/create-index.js'
 import type { CreateIndexOptions } from '../../src/updates/create-index.js'
 import type { ProgressReport } from '../../src/updates/definition.js'
-import { failure, indexes, released, until, validity } from '../support/indexes.js'
+import { failure, indexes, oldSnapshot, released, until, validity } from '../support/indexes.js'
 import { runOneShot } from '../support/one-shot.js'
-import { describePostgres, type TestDatabase } from '../support/postgres.js'
-
-const WAITS_FOR_SNAPSHOTS = `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = 'waiting for old snapshots' AND current_locker_pid <> 0`
+import { describePostgres } from '../support/postgres.js'
 
 describePostgres('createIndex beside others', (postgres) => {
   const make = async () => {
@@ -20,13 +18,6 @@ describePostgres('createIndex beside others', (postgres) => {
   }
   const definition = (options: Partial<CreateIndexOptions> = {}) =>
     createIndex({ name: 'u', index: 'users_idx', table: 'users', columns: ['email'], ...options })
-  // Building waits for its end, whatever it does.
-  const oldSnapshot = async (database: TestDatabase) => {
-    const client = await database.openClient()
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-    return { pid: rows[0]?.pid ?? 0, end: () => client.query('COMMIT') }
-  }
   const inspect = (pool: pg.Pool, update = definition()): Promise<ProgressReport> => {
     const database = fromPg(pool)
     return database.transaction(async (tx) =>
@@ -42,7 +33,7 @@ describePostgres('createIndex beside others', (postgres) => {
     expect(await inspect(database.pool)).toEqual({ fraction: null, phase: 'waiting to build', detail: undefined })
     const old = await oldSnapshot(database)
     const building = runOneShot(fromPg(database.pool), definition())
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     const report = await inspect(database.pool)
     expect(report.phase).toBe('waiting for old snapshots')
     expect(report.detail).toMatch(new RegExp(`waits for pid ${old.pid} \\(idle in transaction, open for \\d+ s\\)`))
@@ -76,7 +67,7 @@ describePostgres('createIndex beside others', (postgres) => {
     const old = await oldSnapshot(database)
     const other = await database.openClient()
     const theirs = other.query('CREATE INDEX CONCURRENTLY users_idx ON users (email)')
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     const before = await indexes(database.pool)
     expect(before.users_idx?.valid).toBe(false)
     const waiting = said()
@@ -93,7 +84,7 @@ describePostgres('createIndex beside others', (postgres) => {
     const old = await oldSnapshot(database)
     const other = await database.openClient()
     const theirs = failure(other.query('CREATE INDEX CONCURRENTLY users_idx ON users (email)'))
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     const waiting = said()
     const building = runOneShot(fromPg(database.pool), definition(), { log: waiting.log })
     await waiting.heard(/waits for the index build/)
@@ -111,7 +102,7 @@ describePostgres('createIndex beside others', (postgres) => {
     const old = await oldSnapshot(database)
     const other = await database.openClient()
     const theirs = other.query('CREATE INDEX CONCURRENTLY users_idx ON users (id)')
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     const waiting = said()
     const outcome = failure(runOneShot(fromPg(database.pool), definition(), { log: waiting.log }))
     await waiting.heard(/waits for the index build/)
@@ -126,7 +117,7 @@ describePostgres('createIndex beside others', (postgres) => {
     const old = await oldSnapshot(database)
     const other = await database.openClient()
     const theirs = other.query('CREATE INDEX CONCURRENTLY users_idx ON users (email)')
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     const stop = new AbortController()
     const waiting = said()
     const building = runOneShot(fromPg(database.pool), definition(), { signal: stop.signal, log: waiting.log })
@@ -145,7 +136,7 @@ describePostgres('createIndex beside others', (postgres) => {
     const old = await oldSnapshot(database)
     const stop = new AbortController()
     const outcome = failure(runOneShot(fromPg(database.pool), definition(), { signal: stop.signal }))
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     stop.abort()
     expect(await outcome).toMatchObject({ code: '57014' })
     expect(await validity(database.pool)).toEqual({ users_pkey: true })
@@ -157,7 +148,7 @@ describePostgres('createIndex beside others', (postgres) => {
     const database = await make()
     const old = await oldSnapshot(database)
     const outcome = failure(runOneShot(fromPg(database.pool), definition()))
-    await until(database.pool, WAITS_FOR_SNAPSHOTS)
+    await old.holdsUpABuild()
     await database.pool.query(
       'SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()',
     )

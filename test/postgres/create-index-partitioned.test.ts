@@ -10,7 +10,7 @@ import {
   ReplacedIndexError,
 } from '../../src/updates/create-index.js'
 import type { CreateIndexOptions } from '../../src/updates/create-index.js'
-import { failure, indexes, until, validity } from '../support/indexes.js'
+import { failure, indexes, oldSnapshot, validity } from '../support/indexes.js'
 import { crashAfter, runOneShot } from '../support/one-shot.js'
 import { describePostgres, type TestDatabase } from '../support/postgres.js'
 
@@ -175,19 +175,15 @@ describePostgres('createIndex on a partitioned table', (postgres) => {
 
   it('tells how many partitions are done', async () => {
     const database = await make()
-    const old = await database.openClient()
-    await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+    const old = await oldSnapshot(database)
     const building = runOneShot(fromPg(database.pool), update())
-    await until(
-      database.pool,
-      `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = 'waiting for old snapshots'`,
-    )
+    await old.holdsUpABuild()
     expect(await inspect(database.pool)).toMatchObject({
       fraction: expect.closeTo(0.98 / 5) as number,
       phase: 'waiting for old snapshots',
       detail: expect.stringMatching(/^0 of 5 partitions done;.* waits for pid/) as string,
     })
-    await old.query('COMMIT')
+    await old.end()
     await building
   })
 

@@ -3,7 +3,7 @@ import { BackgroundUpdater } from 'evenkeel'
 import { fromPg } from 'evenkeel/pg'
 import { createIndex } from '../../src/updates/create-index.js'
 import type { CreateIndexOptions } from '../../src/updates/create-index.js'
-import { failure, released, until, validity } from '../support/indexes.js'
+import { failure, oldSnapshot, released, validity } from '../support/indexes.js'
 import { describePostgres } from '../support/postgres.js'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -55,13 +55,9 @@ describePostgres('createIndex in an updater', (postgres) => {
 
   it('shows in the status what it waits for, and leaves nothing behind when it is stopped', async () => {
     const { database, pool, updater, update } = await make()
-    const old = await database.openClient()
-    await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+    const old = await oldSnapshot(database)
     await updater.start()
-    await until(
-      pool,
-      `SELECT FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase = 'waiting for old snapshots' AND current_locker_pid <> 0`,
-    )
+    await old.holdsUpABuild()
     const status = await updater.status()
     expect(status.databases.main?.updates[0]).toMatchObject({
       state: 'running',
@@ -71,7 +67,7 @@ describePostgres('createIndex in an updater', (postgres) => {
     expect(status.databases.main?.updates[0]?.fraction).toBeLessThan(1)
     await updater.stop({ graceMs: 1 })
     expect(await ofUsers(pool)).toEqual({ users_old: true, users_pkey: true })
-    await old.query('COMMIT')
+    await old.end()
     await updater.start()
     await updater.waitFor(update.name)
     await updater.stop()

@@ -33,7 +33,7 @@ export async function runToEnd(
 ): Promise<Error | null> {
   const updater = new BackgroundUpdater({
     database: fromPg(pool),
-    updates: [update as never],
+    updates: [update],
     defaultBatchSize: options.batchSize ?? 10,
     maxBatchSize: options.batchSize ?? 10,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
@@ -43,7 +43,7 @@ export async function runToEnd(
     failure = error
   })
   await updater.install()
-  if (options.enqueue !== false) await updater.enqueue(update as never, { ifExists: 'ignore' })
+  if (options.enqueue !== false) await updater.enqueue(update, { ifExists: 'ignore' })
   try {
     await updater.runToCompletion()
   } catch (error) {

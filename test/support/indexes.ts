@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { TestDatabase } from './postgres-database.js'
 
 /** Every index outside the system's schemas, by name. */
 export async function indexes(
@@ -35,4 +36,23 @@ export async function until(pool: pg.Pool, sql: string): Promise<void> {
 /** Waits until every client is back in the pool; a cancel is sent on one of its own and may be answered later. */
 export async function released(pool: pg.Pool): Promise<void> {
   while (pool.idleCount < pool.totalCount) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A transaction that no CREATE INDEX CONCURRENTLY in its database can end before. */
+export async function oldSnapshot(database: TestDatabase): Promise<{
+  pid: number
+  /** Waits until a build waits for it. For moments a build also waits for other statements, such as this look. */
+  holdsUpABuild: () => Promise<void>
+  end: () => Promise<unknown>
+}> {
+  const client = await database.openClient()
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1')
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  const pid = rows[0]?.pid ?? 0
+  return {
+    pid,
+    holdsUpABuild: () =>
+      until(database.pool, `SELECT FROM pg_stat_progress_create_index WHERE current_locker_pid = ${pid}`),
+    end: () => client.query('COMMIT'),
+  }
 }

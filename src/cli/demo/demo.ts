@@ -75,7 +75,7 @@ async function runOpened(
   const exitCode = await runUpdaters([updater], view, {
     once: { names: null },
     onStopping: (running) => {
-      if (running !== null) view.log(`stopping: ${running} finishes its batch`)
+      if (running !== null) view.log(`stopping: ${running} finishes its batch; once more cancels it`)
     },
   })
   if (exitCode !== ExitCode.DONE) {

@@ -41,7 +41,7 @@ export async function repairRange(
 ): Promise<number> {
   return withAllRowsVisible(query, async () => {
     const violators = violatorsIn(plan, range)
-    void lockViolators
+    if (!(await lockViolators(query, plan, range))) return 0
     await refuseTooMany(query, plan, violators, repairedBefore)
     if (plan.onViolation === 'delete' && !plan.allowCascade) await refuseCascades(query, plan, violators)
     try {

@@ -61,6 +61,8 @@ export function savedCount(progress: Saved, name: string): number {
 /** A key for a message: `id = 5`, `(a, b) = (1, "x")`. */
 export function keyLabel(plan: WalkPlan, key: EncodedKey): string {
   const names = plan.key.columns.map((column) => column.name)
-  const values = key.map((value) => JSON.stringify(value))
+  const values = key.map((value, index) =>
+    typeof value === 'string' && plan.key.columns[index]?.integer ? value : JSON.stringify(value),
+  )
   return names.length === 1 ? `${names[0]} = ${values[0]}` : `(${names.join(', ')}) = (${values.join(', ')})`
 }

@@ -242,7 +242,7 @@ export class WaitTimeoutError extends EvenkeelError {
   }
 }
 
-/** Another runner took the update over, or it was paused, cancelled or disabled: this batch was rolled back. */
+/** Another runner took the update over, or it was cancelled, paused or disabled before its batch began. */
 export class LeaseLostError extends EvenkeelError {
   constructor(name: string) {
     super('LEASE_LOST', `the lease of update "${name}" is not ours any more; the batch was rolled back`, {

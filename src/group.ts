@@ -18,11 +18,11 @@ import type { WaitOptions } from './wait-for.js'
  * }
  */
 export class BackgroundUpdaterGroup {
-  readonly #updaters: ReadonlyMap<string, BackgroundUpdater<never>>
+  readonly #updaters: ReadonlyMap<string, BackgroundUpdater>
 
   /** @throws ConfigurationError when two updaters have the same `databaseName` */
-  constructor(updaters: Iterable<BackgroundUpdater<never>>) {
-    const byName = new Map<string, BackgroundUpdater<never>>()
+  constructor(updaters: Iterable<BackgroundUpdater>) {
+    const byName = new Map<string, BackgroundUpdater>()
     const problems: string[] = []
     for (const updater of updaters) {
       if (byName.has(updater.databaseName))
@@ -40,7 +40,7 @@ export class BackgroundUpdaterGroup {
   }
 
   /** @throws ConfigurationError when there is no such database */
-  updater(databaseName: string): BackgroundUpdater<never> {
+  updater(databaseName: string): BackgroundUpdater {
     const updater = this.#updaters.get(databaseName)
     if (updater) return updater
     throw new ConfigurationError('BackgroundUpdaterGroup', [
@@ -105,7 +105,7 @@ export class BackgroundUpdaterGroup {
   }
 
   // Waits for all of them, also when one fails: nothing goes on unobserved.
-  async #all<T>(work: (updater: BackgroundUpdater<never>) => Promise<T>): Promise<T[]> {
+  async #all<T>(work: (updater: BackgroundUpdater) => Promise<T>): Promise<T[]> {
     const settled = await Promise.allSettled([...this.#updaters.values()].map(work))
     const failed = settled.find((result) => result.status === 'rejected')
     if (failed) throw failed.reason

@@ -481,7 +481,7 @@ export class BackgroundUpdater<Tx = unknown> {
       owner: this.owner,
       names,
       backOffPassed: (name, retryAt) => this.#backOffs.hasPassed(name, retryAt),
-      isHeldBack: (name) => this.#backOffs.isHeldBack(name),
+      isHeldBack: (name, attempts) => this.#backOffs.isHeldBack(name, attempts),
     })
     if (row !== null) await this.#reportTypos(row)
     return row?.name ?? null
@@ -506,6 +506,7 @@ export class BackgroundUpdater<Tx = unknown> {
     // A queue of a million rows that can't run must not be read for ever: the look may cost a twentieth of the time.
     const pollMs = Math.max(this.#settings.pollMs, 20 * (performance.now() - lookedMs))
     await this.#pollWait(pollMs, stop)
+    await yieldToEventLoop()
   }
 
   async #pollWait(pollMs: number, stop: AbortSignal | undefined): Promise<void> {
@@ -586,6 +587,8 @@ export class BackgroundUpdater<Tx = unknown> {
         : `the queue can't be run: ${messageOf(error)}`,
     )
     const { signal } = this.#lookAgain
+    // A clock of a test may end its sleeps at once.
+    await yieldToEventLoop()
     await sleepUnlessAborted(this.#settings.clock, waitMs, stop ? AbortSignal.any([signal, stop]) : signal)
   }
 

@@ -113,7 +113,7 @@ export class BatchRunner<Tx> {
   localReasons(): Map<string, Waiting> {
     const reasons = new Map<string, Waiting>()
     for (const [name, { error }] of this.#refusals) {
-      if (this.#parts.backOffs.isHeldBack(name)) reasons.set(name, { code: 'controller', text: error.message })
+      if (this.#parts.backOffs.isHeldBack(name, 0)) reasons.set(name, { code: 'controller', text: error.message })
     }
     if (this.waitingForController !== null) {
       reasons.set(this.waitingForController, { code: 'controller', text: 'waits for the controller' })

@@ -53,6 +53,7 @@ export async function runTransaction<Tx>(
           batchSize: plan.batchSize,
           prepared: prepared as never,
           query,
+          liftDeadline: () => deadline.stop(),
           quarantine: quarantineOf(query, store.tables, definition.name),
         }
         const result = checkBatchResult(

@@ -7,6 +7,16 @@ export class UsageError extends EvenkeelError {
   }
 }
 
+/** A package that only some users need is needed now. */
+export class MissingPackageError extends EvenkeelError {
+  constructor(name: string, purpose: string, cause: unknown) {
+    super('MISSING_PACKAGE', `${purpose} needs the package "${name}", which is not installed`, {
+      hint: `Run \`npm install ${name}\`.`,
+      cause,
+    })
+  }
+}
+
 /** Nothing is left that this runner could do: live runners elsewhere hold it. */
 export class HeldByOthersError extends EvenkeelError {
   constructor(holders: readonly { readonly name: string; readonly owner: string }[]) {

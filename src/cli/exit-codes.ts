@@ -36,6 +36,7 @@ const OF_ERRORS: Readonly<Record<string, ExitCode>> = {
   CANNOT_ADOPT: ExitCode.NOT_INSTALLED,
   CONFIGURATION: ExitCode.USAGE,
   USAGE: ExitCode.USAGE,
+  MISSING_PACKAGE: ExitCode.USAGE,
   UNKNOWN_UPDATE: ExitCode.USAGE,
   NOT_QUEUED: ExitCode.USAGE,
   ALREADY_QUEUED: ExitCode.USAGE,

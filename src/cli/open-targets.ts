@@ -83,7 +83,8 @@ async function openTarget(
   mayCreate: boolean,
 ): Promise<OpenTarget> {
   const { databaseName, definitions, options } = target
-  const { database, close } = await target.open(mayCreate)
+  const opened = await target.open(mayCreate)
+  const { database } = opened
   try {
     const all = { ...options, ...settings, database, databaseName }
     const updater = new BackgroundUpdater<never>(all)
@@ -93,10 +94,10 @@ async function openTarget(
       updater,
       updaterOf: (updates) => new BackgroundUpdater<never>({ ...all, updates }),
       status: () => (definitions === null ? statusWithoutHandlers(database, updater, all) : updater.databaseStatus()),
-      close,
+      close: () => opened.close(),
     }
   } catch (error) {
-    await close()
+    await opened.close()
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, type CommanderError } from 'commander'
 import { createRequire } from 'node:module'
 import { addControlCommands, addSwitchCommands } from './commands/control.js'
 import { addDemoCommand } from './commands/demo.js'

@@ -133,8 +133,9 @@ function named(targets: readonly Target[], databaseName: string): Target {
   )
 }
 
-function nothingNamed(databaseName?: string): ConfigurationError {
-  return new ConfigurationError(databaseName === undefined ? 'evenkeel' : `database "${databaseName}"`, [
-    'no database is named: give --database URL, set EVENKEEL_DATABASE_URL or DATABASE_URL, or write an evenkeel.config.ts (`evenkeel init`)',
-  ])
+function nothingNamed(databaseName?: string): UsageError {
+  return new UsageError(
+    `no database is named${databaseName === undefined ? '' : ` for "${databaseName}"`}`,
+    'Give --database URL, set EVENKEEL_DATABASE_URL or DATABASE_URL, or write an evenkeel.config.ts (`evenkeel init`).',
+  )
 }

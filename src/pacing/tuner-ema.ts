@@ -15,9 +15,9 @@ const DECISIONS_KEPT = 50
  * counted, and until a batch took measurable time it keeps to `defaultBatchSize`.
  *
  * @example
- * ```ts
- * new BackgroundUpdater({ database, updates, tuner: emaTuner() })
- * ```
+ * import { BackgroundUpdater, emaTuner, type Database } from 'evenkeel'
+ *
+ * export const updaterOf = (database: Database) => new BackgroundUpdater({ database, tuner: emaTuner() })
  */
 export function emaTuner(): TunerFactory {
   return (context) => new EmaTuner(context)

@@ -29,9 +29,9 @@ const SHORTLY = 10
  * @throws ConfigurationError that names every misspelt or impossible option
  *
  * @example
- * ```ts
- * new BackgroundUpdater({ database, updates, tuner: guardedTuner({ guard: 2 }) })
- * ```
+ * import { BackgroundUpdater, guardedTuner, type Database } from 'evenkeel'
+ *
+ * export const updaterOf = (database: Database) => new BackgroundUpdater({ database, tuner: guardedTuner({ guard: 2 }) })
  */
 export function guardedTuner(options?: GuardedTunerOptions): TunerFactory {
   const settings = guardedSettings(options)

@@ -18,9 +18,11 @@ export class BackOffs {
     this.#until.delete(name)
   }
 
-  isHeldBack(name: string): boolean {
+  /** `attempts` is the row's: none means that somebody, perhaps elsewhere, has cleared its failures. */
+  isHeldBack(name: string, attempts: number): boolean {
     const until = this.#until.get(name)
-    return until !== undefined && this.#clock.nowMs() < until.ms
+    if (until === undefined || (until.retryAt !== null && attempts === 0)) return false
+    return this.#clock.nowMs() < until.ms
   }
 
   /** Whether the back-off that the row counts until `retryAt` is ours and over; another runner's is not ours to end. */

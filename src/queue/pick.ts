@@ -10,7 +10,7 @@ export interface Picker {
   /** Whether its own clock says that a back-off has passed which the database still counts. */
   backOffPassed(name: string, retryAt: string): boolean
   /** Whether its own clock holds the update back. */
-  isHeldBack(name: string): boolean
+  isHeldBack(name: string, attempts: number): boolean
 }
 
 /** The first runnable update in the order of the queue, or null: engine.md 2. */
@@ -32,6 +32,6 @@ export async function pickNext<Tx>(store: QueueStore<Tx>, picker: Picker): Promi
 
 function isFree(row: QueueRow, picker: Picker): boolean {
   if (row.holder !== null && row.holder.owner !== picker.owner) return false
-  if (picker.isHeldBack(row.name)) return false
+  if (picker.isHeldBack(row.name, row.attempts)) return false
   return row.backsOffUntil === null || picker.backOffPassed(row.name, row.backsOffUntil)
 }

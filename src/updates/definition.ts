@@ -40,6 +40,8 @@ export interface BatchContext<Tx, Progress, Prepared = undefined> extends Handle
   readonly query: Query
   /** Rows that are set aside: see `rowBackfill`. */
   readonly quarantine: Quarantine
+  /** Lifts the deadline of this batch, for a statement that can't be cut into smaller ones. */
+  readonly liftDeadline: () => void
 }
 
 /** A one-shot update: one pinned connection in autocommit. */

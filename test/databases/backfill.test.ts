@@ -4,8 +4,8 @@ import { backfill, VerificationError } from '../../src/updates/backfill.js'
 import { describeDatabases, type EitherContext, type EitherDatabase } from '../support/databases.js'
 import { queued, runAll, updaterOf } from '../support/walks.js'
 
-async function execute({ query }: EitherDatabase, ...statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await query(statement)
+async function execute(db: EitherDatabase, ...statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await db.query(statement)
 }
 
 /** Counts in `changes` how often each row of `table` was changed. */
@@ -25,8 +25,8 @@ async function countChanges(context: EitherContext, db: EitherDatabase, table: s
   }
 }
 
-async function number({ query }: EitherDatabase, text: string): Promise<number> {
-  return Number((await query<{ n: unknown }>(text)).rows[0]?.n)
+async function number(db: EitherDatabase, text: string): Promise<number> {
+  return Number((await db.query<{ n: unknown }>(text)).rows[0]?.n)
 }
 
 const NUMBERS = (rows: number) => `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})`

@@ -3,12 +3,12 @@ import { deleteRows } from '../../src/updates/delete-rows.js'
 import { describeDatabases, type EitherDatabase } from '../support/databases.js'
 import { queued, runAll } from '../support/walks.js'
 
-async function execute({ query }: EitherDatabase, ...statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await query(statement)
+async function execute(db: EitherDatabase, ...statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await db.query(statement)
 }
 
-async function ids({ query }: EitherDatabase, table: string): Promise<number[]> {
-  const { rows } = await query<{ id: number }>(`SELECT id FROM ${table} ORDER BY id`)
+async function ids(db: EitherDatabase, table: string): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(`SELECT id FROM ${table} ORDER BY id`)
   return rows.map((row) => row.id)
 }
 
@@ -102,16 +102,17 @@ describeDatabases('deleteRows', (context) => {
     ['lacking', /it has no column "b"/],
     ['other', /"b" is of type/i],
     ['seen', /it is a view/],
-  ])('refuses keepIn %s before the first batch', async (keepIn, message) => {
+    ['kept', /refers to itself with ON DELETE CASCADE/, ', parent INTEGER REFERENCES t ON DELETE CASCADE'],
+  ])('refuses keepIn %s before the first batch', async (keepIn, message, more = '') => {
     const db = await context.fresh()
     await execute(
       db,
-      'CREATE TABLE t (id INTEGER PRIMARY KEY, b NUMERIC(10, 4))',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, b NUMERIC(10, 4)${more})`,
       'CREATE TABLE kept (id INTEGER, b NUMERIC(10, 4))',
       'CREATE TABLE lacking (id INTEGER)',
       'CREATE TABLE other (id INTEGER, b NUMERIC(10, 2))',
       'CREATE VIEW seen AS SELECT * FROM kept',
-      'INSERT INTO t VALUES (1, 2)',
+      'INSERT INTO t (id, b) VALUES (1, 2)',
     )
     const updater = await queued(db, deleteRows({ name: 'move', table: 't', where: '1 = 1', keepIn }))
     await expect(updater.runToCompletion()).rejects.toThrow(message)

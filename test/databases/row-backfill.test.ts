@@ -3,19 +3,23 @@ import { rowBackfill } from '../../src/updates/row-backfill.js'
 import { describeDatabases, type EitherDatabase } from '../support/databases.js'
 import { queued, runAll, updaterOf } from '../support/walks.js'
 
-async function execute({ query }: EitherDatabase, ...statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await query(statement)
+async function execute(db: EitherDatabase, ...statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await db.query(statement)
 }
 
-async function number({ query }: EitherDatabase, text: string): Promise<number> {
-  return Number((await query<{ n: unknown }>(text)).rows[0]?.n)
+async function number(db: EitherDatabase, text: string): Promise<number> {
+  return Number((await db.query<{ n: unknown }>(text)).rows[0]?.n)
 }
 
-async function quarantined({ query }: EitherDatabase): Promise<{ key: unknown; error: string; attempts: number }[]> {
-  const { rows } = await query<{ key_json: string; error: string; attempts: number }>(
+async function quarantined(db: EitherDatabase): Promise<{ key: unknown; error: string; attempts: number }[]> {
+  const { rows } = await db.query<{ key_json: string; error: string; attempts: number }>(
     'SELECT key_json, error, attempts FROM background_update_quarantine ORDER BY id',
   )
-  return rows.map((row) => ({ key: JSON.parse(row.key_json), error: row.error, attempts: Number(row.attempts) }))
+  return rows.map((row) => ({
+    key: JSON.parse(row.key_json) as unknown,
+    error: row.error,
+    attempts: Number(row.attempts),
+  }))
 }
 
 const NUMBERS = (rows: number) => `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})`

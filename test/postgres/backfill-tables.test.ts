@@ -87,17 +87,17 @@ describePostgres('walks over tables of PostgreSQL', (postgres) => {
   it('hands the driver’s transaction to `run`', async () => {
     const { database, pool } = await fresh(
       postgres,
-      'CREATE TABLE t (id bigint PRIMARY KEY, x int); INSERT INTO t SELECT n * 1000000007 FROM generate_series(1, 50) AS n',
+      'CREATE TABLE t (id bigint PRIMARY KEY, x int); INSERT INTO t SELECT n * 1000000007::bigint FROM generate_series(1, 50) AS n',
     )
     const update = backfill<PoolClient>({
       name: 'fill',
       table: 't',
       async run({ tx, range }) {
-        const { rowCount } = await tx.query(`UPDATE t SET x = 1 WHERE ${range.sql}`, [...range.values])
+        const { rowCount } = await tx.query(`UPDATE t SET x = 1 WHERE ${range.sql}`, range.values)
         return rowCount ?? 0
       },
     })
-    const updater = await queued({ database }, update as never, [20])
+    const updater = await queued({ database }, update, [20])
     await runAll(updater)
     expect((await pool.query('SELECT count(*)::int AS n FROM t WHERE x = 1')).rows).toEqual([{ n: 50 }])
     expect((await updater.history())[0]?.progress).toMatchObject({ changed: 50, lower: ['50000000350'] })

@@ -34,8 +34,8 @@ const author = foreignKey({ columns: { author_id: 'id' }, references: 'users' })
 
 it('adds the constraint at once, and records once that nothing is left to validate', async () => {
   const { add, outcomes, updater, query } = await shop()
-  expect(await add(author)).toMatchObject({ update: 'not applicable' })
-  expect(await add(author)).toMatchObject({ update: 'finished' })
+  expect(await add(author)).toEqual({ constraint: 'added', update: 'not applicable' })
+  expect(await add(author)).toEqual({ constraint: 'exists', update: 'finished' })
   expect(await outcomes()).toEqual([{ update_name: 'validate', outcome: 'not applicable' }])
   expect(await updater.hasCompleted('validate')).toBe(true)
   const keys = (await query(`SELECT "from", "to", "table" FROM pragma_foreign_key_list('posts')`)).rows

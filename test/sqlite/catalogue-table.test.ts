@@ -93,11 +93,13 @@ it('reads foreign keys, kinds and the statistics of ANALYZE', async () => {
   expect(child.foreignKeys).toContainEqual({
     name: null,
     columns: ['a', 'b'],
+    cascades: false,
     references: { schema: 'main', name: 'parent', columns: ['y', 'x'] },
   })
   expect(child.foreignKeys).toContainEqual({
     name: null,
     columns: ['c'],
+    cascades: false,
     references: { schema: 'main', name: 'other', columns: ['z'] },
   })
   expect((await look(schema, 'seen')).kind).toBe('view')

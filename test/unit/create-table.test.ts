@@ -8,7 +8,7 @@ import {
   withTableConstraint,
 } from '../../src/updates/constraints/sqlite-rebuild/derive-table.js'
 import { UnreadableTableSqlError } from '../../src/updates/constraints/sqlite-rebuild/errors.js'
-import { placedTokens } from '../../src/updates/constraints/sqlite-rebuild/tokens.js'
+import { sqliteTokens } from '../../src/databases/catalogue/sqlite-tokens.js'
 
 const ODD = `CREATE TABLE IF NOT EXISTS main . [the "table"] /* (not, this) */ ( -- nor ) this
   "a ""b"" c" INTEGER PRIMARY KEY AUTOINCREMENT, -- a comment, with a comma
@@ -91,7 +91,7 @@ describe('namedConstraints', () => {
 })
 
 const wordsOf = (sql: string): string =>
-  placedTokens(sql)
+  sqliteTokens(sql)
     .map((token) => token.text)
     .join(' ')
 

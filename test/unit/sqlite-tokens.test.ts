@@ -40,9 +40,13 @@ describe('SQLite expressions', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void sqliteTokens(text)))
     fc.assert(
       fc.property(fc.array(token), fc.constantFrom(' ', '\n', ' -- c\n', '/* c */'), (tokens, blank) => {
-        expect(sqliteTokens(tokens.join(blank))).toEqual(sqliteTokens(tokens.join('  ')))
+        expect(withoutPlaces(tokens.join(blank))).toEqual(withoutPlaces(tokens.join('  ')))
         expect(sqliteTokens(tokens.join(blank))).toHaveLength(tokens.length)
       }),
     )
   })
 })
+
+function withoutPlaces(sql: string): string[][] {
+  return sqliteTokens(sql).map(({ kind, text }) => [kind, text])
+}

@@ -17,10 +17,10 @@ function problemsOf(define: () => unknown): readonly string[] {
 it('tells every wrong option of a backfill at once', () => {
   expect(
     problemsOf(() =>
-      backfill({ name: 'a', tabel: 't', set: {}, run: 5, where: '', maxVerifyPasses: 0, follow: 1 } as never),
+      backfill({ name: 'a', tabl: 't', set: {}, run: 5, where: '', maxVerifyPasses: 0, follow: 1 } as never),
     ),
   ).toEqual([
-    'unknown option "tabel"; did you mean "table"?',
+    'unknown option "tabl"; did you mean "table"?',
     'table must be a name or { schema, name }, not undefined',
     'where must be SQL as a string, not ""',
     'set and run exclude each other',

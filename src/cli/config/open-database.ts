@@ -9,6 +9,7 @@ import { parseDatabaseUrl } from '../../databases/database-url.js'
 import { fromBetterSqlite3 } from '../../databases/drivers/better-sqlite3.js'
 import { fromPg } from '../../databases/drivers/pg.js'
 import { ConfigurationError } from '../../errors.js'
+import { MissingPackageError } from '../errors.js'
 
 /** A database that a command works on. */
 export interface OpenedDatabase {
@@ -74,7 +75,7 @@ export async function importPeer<Module>(name: string, purpose: string): Promise
     return (await import(pathToFileURL(file).href)) as Module
   } catch (error) {
     if (!isMissing(error, name)) throw error
-    throw new ConfigurationError(purpose, [`the package "${name}" is not installed; run: npm install ${name}`], error)
+    throw new MissingPackageError(name, purpose, error)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseDatabaseUrl } from '../../databases/database-url.js'
 import type { Query } from '../../databases/database.js'
@@ -40,6 +40,8 @@ function sqlitePlace(folder: string): DemoPlace {
     schema: undefined,
     async open() {
       mkdirSync(folder, { recursive: true })
+      // Nobody wants a hundred megabytes of cities in a repository.
+      writeFileSync(path.join(folder, '.gitignore'), '*\n')
       const opened = await openDatabaseUrl(`sqlite:${path.join(folder, 'places.sqlite')}`, { folder, mayCreate: true })
       await opened.database.session(async ({ query }) => {
         await query('PRAGMA journal_mode = WAL')
@@ -59,11 +61,11 @@ function postgresPlace(url: string): DemoPlace {
     schema: SCHEMA,
     open: () => openPostgres(url, SCHEMA),
     async remove() {
-      const { database, close } = await openPostgres(url)
+      const opened = await openPostgres(url)
       try {
-        await database.session(({ query }) => query(`DROP SCHEMA IF EXISTS ${SCHEMA} CASCADE`))
+        await opened.database.session(({ query }) => query(`DROP SCHEMA IF EXISTS ${SCHEMA} CASCADE`))
       } finally {
-        await close()
+        await opened.close()
       }
     },
   }

@@ -1,11 +1,11 @@
 /** Colours of text, or none of them. */
 export interface Style {
-  bold(text: string): string
-  dim(text: string): string
-  green(text: string): string
-  yellow(text: string): string
-  red(text: string): string
-  cyan(text: string): string
+  readonly bold: (text: string) => string
+  readonly dim: (text: string) => string
+  readonly green: (text: string) => string
+  readonly yellow: (text: string) => string
+  readonly red: (text: string) => string
+  readonly cyan: (text: string) => string
 }
 
 type Code = readonly [open: number, close: number]
@@ -34,7 +34,6 @@ export function styles(enabled: boolean): Style {
   }
 }
 
-// eslint-disable-next-line no-control-regex -- the escape character is what is looked for
 const ESCAPES = /\u001b\[\d+m/g
 
 /** How many columns a text takes, escape codes left out. */

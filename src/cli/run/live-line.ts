@@ -56,9 +56,9 @@ function parts(update: UpdateStatus, context: LineContext): string[] {
   } else {
     if (update.phase !== null && update.phase !== 'walk') shown.push(update.phase)
     if (update.itemsPerSecond !== null) shown.push(`${padStartToWidth(formatRate(update.itemsPerSecond), 5)} rows/s`)
+    if (update.etaSeconds !== null) shown.push(`${formatRange(update.etaSeconds)} left`)
     const words = batchWords(update, batch)
     if (words !== null) shown.push(style.dim(words))
-    if (update.etaSeconds !== null) shown.push(`${formatRange(update.etaSeconds)} left`)
   }
   // What another process runs is held from here; that is no reason to worry about.
   if (update.state === 'running' && !context.ours && update.owner !== null)

@@ -22,6 +22,16 @@ const TABLE = `
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
   WHERE c.oid = to_regclass($1::text)`
 
+// From version 18 on, attnotnull is also true for a NOT NULL that is still NOT VALID: old rows may hold NULL.
+const PROVED_NOT_NULL = `(a.attnotnull AND NOT EXISTS (
+      SELECT 1
+      FROM pg_constraint AS unproved
+      WHERE unproved.conrelid = a.attrelid
+        AND unproved.contype = 'n'
+        AND NOT unproved.convalidated
+        AND a.attnum = ANY (unproved.conkey)
+    ))`
+
 const COLUMNS = `
   WITH RECURSIVE below AS (
     SELECT a.attnum, a.atttypid AS type_id
@@ -37,7 +47,7 @@ const COLUMNS = `
     format_type(a.atttypid, a.atttypmod) AS type,
     format_type(base.oid, -1) AS cast_type,
     base.typname::text AS type_name,
-    CASE WHEN a.attnotnull THEN 1 ELSE 0 END AS not_null,
+    CASE WHEN ${PROVED_NOT_NULL} THEN 1 ELSE 0 END AS not_null,
     a.attgenerated::text AS generated,
     a.attidentity::text AS identity
   FROM pg_attribute AS a
@@ -56,7 +66,7 @@ const UNIQUE_KEYS = `
         THEN quote_ident(collation_schema.nspname) || '.' || quote_ident(other.collname) END
       ORDER BY part.position
     )::text AS collations,
-    CASE WHEN bool_and(a.attnotnull) THEN 1 ELSE 0 END AS not_null,
+    CASE WHEN bool_and(${PROVED_NOT_NULL}) THEN 1 ELSE 0 END AS not_null,
     CASE WHEN bool_and(operators.opcdefault) THEN 1 ELSE 0 END AS ordered
   FROM pg_index AS i
   JOIN pg_class AS index_class ON index_class.oid = i.indexrelid
@@ -79,6 +89,7 @@ const UNIQUE_KEYS = `
 
 const FOREIGN_KEYS = `
   SELECT c.conname::text AS name,
+    CASE WHEN c.confdeltype = 'c' THEN 1 ELSE 0 END AS cascades,
     (
       SELECT json_agg(a.attname ORDER BY part.position)
       FROM unnest(c.conkey) WITH ORDINALITY AS part (attribute, position)
@@ -171,6 +182,7 @@ interface UniqueKeyRow {
 
 interface ForeignKeyRow {
   name: string
+  cascades: number
   columns: string
   parent: string
   parent_schema: string
@@ -204,6 +216,7 @@ function toForeignKey(row: ForeignKeyRow): ForeignKey {
   return {
     name: row.name,
     columns: JSON.parse(row.columns) as string[],
+    cascades: row.cascades === 1,
     references: {
       schema: row.parent_schema,
       name: row.parent,

@@ -35,7 +35,7 @@ const INDEX_COLUMNS = `
   ORDER BY seqno`
 
 const FOREIGN_KEYS = `
-  SELECT id, seq, "table" AS parent, "from" AS column_name, "to" AS parent_column
+  SELECT id, seq, "table" AS parent, "from" AS column_name, "to" AS parent_column, on_delete
   FROM pragma_foreign_key_list($1, $2)
   ORDER BY id, seq`
 
@@ -188,21 +188,31 @@ interface ForeignKeyRow {
   parent: string
   column_name: string
   parent_column: string | null
+  on_delete: string
 }
 
 async function readForeignKeys(query: Query, table: TableRow): Promise<ForeignKey[]> {
   const rows = (await query<ForeignKeyRow>(FOREIGN_KEYS, [table.name, table.schema])).rows
-  const byId = new Map<number, { parent: string; columns: string[]; parentColumns: (string | null)[] }>()
+  const byId = new Map<
+    number,
+    { parent: string; columns: string[]; cascades: boolean; parentColumns: (string | null)[] }
+  >()
   for (const row of rows) {
-    const key = byId.get(row.id) ?? { parent: row.parent, columns: [], parentColumns: [] }
+    const key = byId.get(row.id) ?? {
+      parent: row.parent,
+      columns: [],
+      cascades: row.on_delete === 'CASCADE',
+      parentColumns: [],
+    }
     key.columns.push(row.column_name)
     key.parentColumns.push(row.parent_column)
     byId.set(row.id, key)
   }
   return Promise.all(
-    [...byId.values()].map(async ({ parent, columns, parentColumns }) => ({
+    [...byId.values()].map(async ({ parent, columns, cascades, parentColumns }) => ({
       name: null,
       columns,
+      cascades,
       references: {
         schema: table.schema,
         name: parent,

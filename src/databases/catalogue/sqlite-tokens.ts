@@ -6,43 +6,54 @@ export interface SqliteToken {
   readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'symbol'
   /** Words in lower case, quoted names without their quotes, everything else as written. */
   readonly text: string
+  /** Its place: `sql.slice(start, end)` is how it was written. */
+  readonly start: number
+  readonly end: number
 }
 
-const PATTERNS: readonly (readonly [kind: SqliteToken['kind'] | 'space', pattern: RegExp])[] = [
-  ['space', /\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y],
+// SQLite's own rules (tokenize.c): only ASCII blanks are blanks, everything from U+0080 on belongs to a name, and a
+// comment that isn't closed ends with the text.
+const PATTERNS: readonly (readonly [kind: SqliteToken['kind'] | 'blank', pattern: RegExp])[] = [
+  ['blank', /[ \t\n\f\r]+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y],
   ['string', /[xX]?'(?:[^']|'')*'/y],
   ['quoted', /"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]/y],
-  ['number', /0[xX][0-9a-fA-F]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y],
-  ['word', /[\p{L}_$\u0080-\u{10ffff}][\p{L}\p{N}_$\u0080-\u{10ffff}]*/uy],
+  ['number', /0[xX][0-9a-fA-F_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?/y],
+  ['word', /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y],
   ['symbol', /\|\||->>|->|<=|>=|<>|!=|==|<<|>>|[\s\S]/y],
 ]
 
 /** Cuts an SQL text into tokens, without blanks and comments. */
 export function sqliteTokens(sql: string): SqliteToken[] {
   const tokens: SqliteToken[] = []
-  for (let at = 0; at < sql.length;) {
-    for (const [kind, pattern] of PATTERNS) {
-      pattern.lastIndex = at
-      const text = pattern.exec(sql)?.[0]
-      if (text === undefined || text === '') continue
-      if (kind !== 'space') tokens.push({ kind, text: normalText(kind, text) })
-      at += text.length
-      break
-    }
+  for (let start = 0; start < sql.length;) {
+    const [kind, raw] = nextToken(sql, start)
+    const end = start + raw.length
+    if (kind !== 'blank') tokens.push({ kind, text: normalText(kind, raw), start, end })
+    start = end
   }
   return tokens
 }
 
-function normalText(kind: SqliteToken['kind'], text: string): string {
-  if (kind === 'word' || kind === 'number') return text.toLowerCase()
-  if (kind === 'quoted') return unquoted(text)
-  if (kind === 'symbol') return text === '==' ? '=' : text === '!=' ? '<>' : text
-  return text
+function nextToken(sql: string, at: number): [kind: SqliteToken['kind'] | 'blank', raw: string] {
+  for (const [kind, pattern] of PATTERNS) {
+    pattern.lastIndex = at
+    const raw = pattern.exec(sql)?.[0]
+    if (raw) return [kind, raw]
+  }
+  // Unreachable: the last pattern takes any one character.
+  return ['symbol', sql.charAt(at)]
 }
 
-function unquoted(text: string): string {
-  const quote = text[0] ?? ''
-  const inner = text.slice(1, -1)
+function normalText(kind: SqliteToken['kind'], raw: string): string {
+  if (kind === 'word' || kind === 'number') return raw.toLowerCase()
+  if (kind === 'symbol') return raw === '==' ? '=' : raw === '!=' ? '<>' : raw
+  return kind === 'quoted' ? unquoted(raw) : raw
+}
+
+/** A quoted name or a string without its quotes. */
+export function unquoted(raw: string): string {
+  const quote = raw.charAt(0)
+  const inner = raw.slice(1, -1)
   return quote === '[' ? inner : inner.replaceAll(quote + quote, quote)
 }
 

@@ -39,6 +39,8 @@ export interface ForeignKey {
   /** Null where it has no name (SQLite). */
   readonly name: string | null
   readonly columns: readonly string[]
+  /** Deleting the referenced row deletes the row that refers to it. */
+  readonly cascades: boolean
   readonly references: { readonly schema: string; readonly name: string; readonly columns: readonly string[] }
 }
 

@@ -57,9 +57,11 @@ class PgDatabase implements Database<PgClient> {
   constructor(pool: PgPool, options: FromPgOptions) {
     this.#pool = pool
     this.#begin = `BEGIN ISOLATION LEVEL ${(options.isolationLevel ?? 'read committed').toUpperCase()}`
+    const direct = options.transactionPooler !== true
     this.capabilities = {
-      cancel: true,
-      pinnedSession: options.transactionPooler !== true,
+      // A pooler hands out process ids of its own: a cancel would hit nobody, or a stranger.
+      cancel: direct,
+      pinnedSession: direct,
       concurrentTransactions: true,
     }
     // Without a listener, a server that closes an idle connection would end the process.
@@ -135,7 +137,7 @@ class PgDatabase implements Database<PgClient> {
 
   async #cancel(client: PgClient): Promise<void> {
     const { processID } = client as { processID?: number | null }
-    if (typeof processID !== 'number') return
+    if (!this.capabilities.cancel || typeof processID !== 'number') return
     await this.#pool.query('SELECT pg_cancel_backend($1)', [processID])
   }
 }

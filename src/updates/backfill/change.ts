@@ -38,7 +38,7 @@ async function runOver<Tx>(
   const { sql: predicate, values: bounds } = keyRange.predicate()
   const range: BackfillRange = {
     sql: narrowed(predicate, condition),
-    values: bounds,
+    values: [...bounds],
     rows: keyRange.rows,
     upper: keyRange.upper,
     qualified: (alias) => narrowed(keyRange.predicate({ alias }).sql, condition),

@@ -10,13 +10,13 @@ export interface BackfillRange {
   /** The predicate: `"id" > $1::text::bigint AND "id" <= $2::text::bigint`, and `where` if there is one. */
   readonly sql: string
   /** The values of its placeholders `$1` to `$n`, for a statement that is run on `tx` directly. */
-  readonly values: readonly unknown[]
+  readonly values: unknown[]
   /** How many rows are in the range. */
   readonly rows: number
   /** The last key of the range, as the progress keeps it. */
   readonly upper: EncodedKey
   /** The same predicate with the key columns qualified by a table's name or alias, for joins. */
-  qualified(alias: string): string
+  readonly qualified: (alias: string) => string
 }
 
 /** What `run` is given. */
@@ -26,7 +26,7 @@ export interface BackfillRun<Tx> {
    * placeholders begin at `$${range.values.length + 1}`; in a statement that doesn't contain the range they begin at
    * `$1`.
    */
-  sql<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+  readonly sql: <Row = Record<string, unknown>>(text: string, values?: readonly unknown[]) => Promise<QueryResult<Row>>
   /** The driver's own transaction. With better-sqlite3 use `sql`: it binds `$1` by name. */
   readonly tx: Tx
   readonly range: BackfillRange

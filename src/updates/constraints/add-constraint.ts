@@ -14,6 +14,8 @@ import { LockNotAvailableError } from './errors.js'
 import { addOnPostgres } from './add-on-postgres.js'
 import { ensureQueued, ensureRecorded } from './validation-row.js'
 import { addConstraintBySqliteRebuild } from './sqlite-rebuild/add-constraint.js'
+import { hasConstraint } from './sqlite-rebuild/presence.js'
+import { readRebuildableTable } from './sqlite-rebuild/rebuildable-table.js'
 
 export interface AddConstraintOptions<Tx = unknown> {
   readonly constraintName: string
@@ -247,7 +249,11 @@ async function addOnSqlite<Tx>(
     throw new UnsupportedError('the option schema', 'SQLite', 'Leave it out: SQLite has one schema a file.')
   }
   const tables = tablesOf('sqlite')
-  await database.session(({ query }) => checkInstallationThrough(query, 'main', tables))
+  const before = await database.session(async ({ query }) => {
+    await checkInstallationThrough(query, 'main', tables)
+    const found = await readRebuildableTable(query, options.table)
+    return hasConstraint(query, found, options.constraint, options.constraintName)
+  })
   const { constraintName, table, constraint, onViolation = 'report', maxViolations, keepIn, newTableSql } = options
   let update: AddConstraintResult['update'] = 'not applicable'
   await addConstraintBySqliteRebuild(database, {
@@ -262,5 +268,5 @@ async function addOnSqlite<Tx>(
       update = await ensureRecorded(query, tables, options.update)
     },
   })
-  return { constraint: 'added', update }
+  return { constraint: before ? 'exists' : 'added', update }
 }

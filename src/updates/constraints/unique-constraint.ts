@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteTable, type TableName } from '../../databases/ide
 import { LOCK_TIMEOUT_MS, retryForLock } from '../../databases/lock-timeout.js'
 import { UnsupportedError } from '../../errors.js'
 import { createIndex } from '../create-index.js'
-import { withSettings } from '../create-index/session-settings.js'
+import { withSettings } from '../../databases/session-settings.js'
 import type { OneShotContext, OneShotUpdate } from '../definition.js'
 import type { UniqueConstraint } from './constraint.js'
 import { requirePostgresTable, requireSameDefinition, scratchTransaction } from './existing-constraint.js'

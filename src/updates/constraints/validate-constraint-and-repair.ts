@@ -183,9 +183,11 @@ function requireNullable(table: TableDescription, constraint: Constraint): void 
 }
 
 async function validateStep(
-  { query, progress, log }: BatchContext<unknown, JsonObject>,
+  { query, progress, log, liftDeadline }: BatchContext<unknown, JsonObject>,
   options: ValidateAndRepairOptions,
 ): Promise<BatchResult<JsonObject>> {
+  // VALIDATE reads the whole table.
+  liftDeadline()
   const { constraint, constraintName } = options
   const table = await requirePostgresTable(query, options.table)
   const result = await tryValidate(query, table, constraintName, constraint)

@@ -11,7 +11,7 @@ import { longStatement } from './long-statement.js'
 import { lookAgainLater, otherBuilders, waitForOtherBuilders, type BuildContext } from './other-builders.js'
 import { findOwnIndex, requireSameDefinition } from './postgres-definition.js'
 import { isNameTaken, isRefusal } from './refusal.js'
-import { despiteCancel, withSettings } from './session-settings.js'
+import { despiteCancel, withSettings } from '../../databases/session-settings.js'
 
 // After a stop, removing the unfinished index must not hold up the end of the process.
 const CLEANUP_AFTER_STOP_MS = 5_000

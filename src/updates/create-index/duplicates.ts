@@ -3,7 +3,7 @@ import { quoteTable, tableLabel, type TableName } from '../../databases/identifi
 import { keyValueSql } from './create-index-sql.js'
 import { DuplicateKeysError, type DuplicateKey } from './errors.js'
 import type { IndexRequest } from './options.js'
-import { withoutTimeouts } from './session-settings.js'
+import { withoutTimeouts } from '../../databases/session-settings.js'
 
 const SAMPLES = 5
 const LONGEST_VALUE = 200

@@ -1,6 +1,6 @@
 import { sleepUnlessAborted, systemClock } from '../../clock.js'
 import type { BuildContext } from './other-builders.js'
-import { withoutTimeouts } from './session-settings.js'
+import { withoutTimeouts } from '../../databases/session-settings.js'
 
 const CANCEL_AGAIN_MS = 1_000
 

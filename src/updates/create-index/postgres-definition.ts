@@ -11,7 +11,7 @@ import { createIndexSql } from './create-index-sql.js'
 import { IndexComparisonError, IndexDefinitionError, IndexNameTakenError } from './errors.js'
 import type { IndexRequest } from './options.js'
 import { isNameTaken, isRefusal } from './refusal.js'
-import { despiteCancel } from './session-settings.js'
+import { despiteCancel } from '../../databases/session-settings.js'
 
 /**
  * What has the name of the index in the schema of its table: an index of that table, or nothing.

@@ -39,6 +39,17 @@ export function planKeeping(from: TableDescription, keep: TableDescription, keep
   if (keep.kind !== 'table' && keep.kind !== 'partitioned table') {
     throw new SchemaMismatchError(subject, `it is a ${keep.kind}`, 'Name a table of the same shape in keepIn.')
   }
+  if (
+    from.foreignKeys.some(
+      (key) => key.cascades && key.references.schema === from.schema && key.references.name === from.name,
+    )
+  ) {
+    throw new SchemaMismatchError(
+      `table ${from.name}`,
+      'it refers to itself with ON DELETE CASCADE, so rows would be deleted that are not kept',
+      'Make that foreign key ON DELETE NO ACTION, or delete without keepIn.',
+    )
+  }
   const columns: string[] = []
   for (const column of from.columns) {
     const other = keep.columns.find((candidate) => candidate.name === column.name)

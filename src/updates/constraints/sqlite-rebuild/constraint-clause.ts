@@ -1,6 +1,6 @@
 import { sameSqliteExpression, type SqliteToken } from '../../../databases/catalogue/sqlite-tokens.js'
 import type { CreateTable } from './create-table.js'
-import { afterGroup, foldName, isSymbol, isWord, nameOf, type PlacedToken, sameName } from './tokens.js'
+import { afterGroup, foldName, isSymbol, isWord, nameOf, sameName } from './tokens.js'
 
 /** What one constraint in a `CREATE TABLE` says, so that two that are written differently can be compared. */
 export type ConstraintClause =
@@ -65,7 +65,7 @@ function foreignKeyText(clause: ConstraintClause & { kind: 'foreign key' }, pare
   return JSON.stringify([pairs.sort(), foldName(clause.parent), clause.onDelete, clause.onUpdate, clause.deferred])
 }
 
-function namedIn(tokens: readonly PlacedToken[], sql: string, column: string | null): NamedConstraint[] {
+function namedIn(tokens: readonly SqliteToken[], sql: string, column: string | null): NamedConstraint[] {
   const found: NamedConstraint[] = []
   let depth = 0
   for (const [at, token] of tokens.entries()) {
@@ -87,7 +87,7 @@ interface ReadClause {
 }
 
 /** Reads the constraint that begins with the first token; what follows it is left alone. */
-export function readClause(tokens: readonly PlacedToken[], sql: string, column: string | null): ReadClause {
+export function readClause(tokens: readonly SqliteToken[], sql: string, column: string | null): ReadClause {
   const [first, second] = tokens
   if (isWord(first, 'check') && isSymbol(second, '(')) {
     const end = afterGroup(tokens, 1)
@@ -114,7 +114,7 @@ export function readClause(tokens: readonly PlacedToken[], sql: string, column: 
   }
 }
 
-function readUnique(tokens: readonly PlacedToken[], sql: string, column: string | null): ReadClause {
+function readUnique(tokens: readonly SqliteToken[], sql: string, column: string | null): ReadClause {
   const list = column === null ? readNames(tokens, 1, sql) : { names: [column], extras: '', end: 1 }
   const conflict = readConflict(tokens, list.end)
   return {
@@ -124,7 +124,7 @@ function readUnique(tokens: readonly PlacedToken[], sql: string, column: string 
 }
 
 // `extras` is what a list says beside names: COLLATE, DESC.
-function readNames(tokens: readonly PlacedToken[], open: number, sql: string) {
+function readNames(tokens: readonly SqliteToken[], open: number, sql: string) {
   const end = afterGroup(tokens, open)
   const names: string[] = []
   const extras: string[] = []
@@ -139,7 +139,7 @@ function readNames(tokens: readonly PlacedToken[], open: number, sql: string) {
   return { names, extras: extras.join(' '), end }
 }
 
-function readConflict(tokens: readonly PlacedToken[], at: number): { text: string; end: number } {
+function readConflict(tokens: readonly SqliteToken[], at: number): { text: string; end: number } {
   if (!isWord(tokens[at], 'on') || !isWord(tokens[at + 1], 'conflict')) return { text: '', end: at }
   const action = tokens[at + 2]?.text ?? ''
   // ABORT is what happens without the clause.
@@ -147,7 +147,7 @@ function readConflict(tokens: readonly PlacedToken[], at: number): { text: strin
 }
 
 function readReferences(
-  tokens: readonly PlacedToken[],
+  tokens: readonly SqliteToken[],
   at: number,
   sql: string,
   columns: readonly string[],

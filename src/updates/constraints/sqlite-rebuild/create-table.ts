@@ -1,11 +1,12 @@
 import { UnreadableTableSqlError } from './errors.js'
-import { afterGroup, isSymbol, isWord, nameOf, placedTokens, sameName, type PlacedToken } from './tokens.js'
+import { sqliteTokens, type SqliteToken } from '../../../databases/catalogue/sqlite-tokens.js'
+import { afterGroup, isSymbol, isWord, nameOf, sameName } from './tokens.js'
 
 /** A column's definition: from its name to the comma or parenthesis after it. */
 export interface ColumnDefinition {
   readonly name: string
   /** All of its tokens, the name first. */
-  readonly tokens: readonly PlacedToken[]
+  readonly tokens: readonly SqliteToken[]
 }
 
 /** What a `CREATE TABLE` consists of, as far as a constraint has to be found in it or put into it. */
@@ -19,12 +20,12 @@ export interface CreateTable {
   readonly nameStart: number
   readonly nameEnd: number
   /** Everything between the outer parentheses. */
-  readonly body: readonly PlacedToken[]
+  readonly body: readonly SqliteToken[]
   /** The place of the parenthesis that closes the body. */
   readonly bodyEnd: number
   readonly columns: readonly ColumnDefinition[]
   /** The table's own constraints. SQLite wants no commas between them, so one item may hold several. */
-  readonly tableConstraints: readonly (readonly PlacedToken[])[]
+  readonly tableConstraints: readonly (readonly SqliteToken[])[]
 }
 
 /**
@@ -34,7 +35,7 @@ export interface CreateTable {
  * @throws UnreadableTableSqlError when it isn't a `CREATE TABLE` with a list of columns
  */
 export function parseCreateTable(sql: string): CreateTable {
-  const tokens = placedTokens(sql)
+  const tokens = sqliteTokens(sql)
   const head = readHead(sql, tokens)
   const open = head.next
   if (!isSymbol(tokens[open], '(')) throw new UnreadableTableSqlError(sql, 'it has no list of columns')
@@ -63,7 +64,7 @@ export function findColumn(table: CreateTable, name: string): ColumnDefinition |
   return table.columns.find((column) => sameName(column.name, name))
 }
 
-function readHead(sql: string, tokens: readonly PlacedToken[]) {
+function readHead(sql: string, tokens: readonly SqliteToken[]) {
   let next = 0
   const word = (...words: string[]): boolean => {
     const found = isWord(tokens[next], ...words)
@@ -91,8 +92,8 @@ function readHead(sql: string, tokens: readonly PlacedToken[]) {
   }
 }
 
-function itemsOf(body: readonly PlacedToken[]): PlacedToken[][] {
-  const items: PlacedToken[][] = [[]]
+function itemsOf(body: readonly SqliteToken[]): SqliteToken[][] {
+  const items: SqliteToken[][] = [[]]
   let depth = 0
   for (const token of body) {
     if (isSymbol(token, '(')) depth += 1
@@ -104,11 +105,11 @@ function itemsOf(body: readonly PlacedToken[]): PlacedToken[][] {
 }
 
 // All of these are reserved: as a column's name they would have to be quoted.
-function startsTableConstraint(token: PlacedToken | undefined): boolean {
+function startsTableConstraint(token: SqliteToken | undefined): boolean {
   return isWord(token, 'constraint', 'primary', 'unique', 'check', 'foreign')
 }
 
-function toColumn(item: readonly PlacedToken[], sql: string): ColumnDefinition {
+function toColumn(item: readonly SqliteToken[], sql: string): ColumnDefinition {
   const [first] = item
   const name = first && nameOf(first, sql)
   if (name == null) throw new UnreadableTableSqlError(sql, 'a column has no name')

@@ -1,7 +1,8 @@
 import { quoteIdentifier } from '../../../databases/identifier.js'
 import { type CreateTable, findColumn } from './create-table.js'
 import { UnreadableTableSqlError } from './errors.js'
-import { isSymbol, nameOf, type PlacedToken, sameName } from './tokens.js'
+import type { SqliteToken } from '../../../databases/catalogue/sqlite-tokens.js'
+import { isSymbol, nameOf, sameName } from './tokens.js'
 
 interface Edit {
   readonly start: number
@@ -46,7 +47,7 @@ export function withName(table: CreateTable, name: string): string {
 
 function ownQualifiers(table: CreateTable): Edit[] {
   const { body, sql } = table
-  const isOwnName = (token: PlacedToken | undefined): boolean => {
+  const isOwnName = (token: SqliteToken | undefined): boolean => {
     const name = token && nameOf(token, sql)
     return name != null && sameName(name, table.name)
   }

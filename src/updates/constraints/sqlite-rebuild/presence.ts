@@ -8,7 +8,7 @@ import { type ConstraintClause, findConstraint, readClause, sameClause } from '.
 import { parseCreateTable } from './create-table.js'
 import type { RebuildableTable } from './rebuildable-table.js'
 import { findByName } from './rows-copy.js'
-import { placedTokens } from './tokens.js'
+import { sqliteTokens } from '../../../databases/catalogue/sqlite-tokens.js'
 
 /**
  * Whether the table has the constraint: one of this name that says the same, or a column that is NOT NULL under
@@ -33,7 +33,7 @@ export async function hasConstraint(
 function wantedClause(constraint: Constraint): ConstraintClause {
   if (constraint.kind === 'notNull') return { kind: 'not null', columns: [constraint.column], extras: '' }
   const sql = constraintClause(constraint, 'sqlite')
-  return readClause(placedTokens(sql), sql, null).clause
+  return readClause(sqliteTokens(sql), sql, null).clause
 }
 
 // What a reference without columns means.

@@ -1,5 +1,5 @@
-import type { Query } from '../../databases/database.js'
-import { databaseErrorCode } from '../../databases/error-class.js'
+import type { Query } from './database.js'
+import { databaseErrorCode } from './error-class.js'
 
 // The time limits that a statement of hours must not have; `transaction_timeout` exists from version 17 on.
 const WITHOUT_TIMEOUTS = { statement_timeout: '0', lock_timeout: '0', transaction_timeout: '0' }

@@ -49,6 +49,8 @@ export class BatchRunner<Tx> {
   // How often the controller refused each update in a row, and its last error.
   readonly #refusals = new Map<string, { readonly times: number; readonly error: Error }>()
   #cancelCurrent: AbortController | null = null
+  // Settles when the heartbeat of the last batch is over; who releases the lease wants nothing left running.
+  #lastBeat: Promise<void> = Promise.resolve()
   // What the last batch failed with, for the controller; undefined when it was committed.
   #batchError: Error | undefined
   // Failed batches of any update since the last one that was committed, for strict mode.
@@ -100,6 +102,7 @@ export class BatchRunner<Tx> {
   async release(): Promise<void> {
     const held = this.#held
     this.#held = null
+    await this.#lastBeat
     if (held) await this.#parts.around.store.release(held.lease).catch(() => {})
   }
 
@@ -192,7 +195,7 @@ export class BatchRunner<Tx> {
         gone: gone.signal.aborted,
       })
     } finally {
-      stopHeartbeat()
+      this.#lastBeat = stopHeartbeat()
       this.current = null
       this.#cancelCurrent = null
     }

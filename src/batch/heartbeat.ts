@@ -3,19 +3,19 @@ import type { QueueStore } from '../queue/queue-store.js'
 
 /**
  * Renews a lease while its batch runs longer than the lease lasts, and says so when it is lost. It runs on the real
- * clock, for the lease expires by the database's, which is real too.
+ * clock, for the lease expires by the database's, which is real too. What it returns ends it, and resolves when no beat
+ * is under way any more.
  */
 export function startHeartbeat<Tx>(
   store: QueueStore<Tx>,
   lease: Lease,
   leaseMs: number,
   onLost: () => void,
-): () => void {
-  let beating = false
+): () => Promise<void> {
+  let beating: Promise<void> | null = null
   const timer = setInterval(() => {
     if (beating) return
-    beating = true
-    store
+    beating = store
       .renew(lease, leaseMs)
       .then((ours) => {
         if (!ours) onLost()
@@ -23,9 +23,12 @@ export function startHeartbeat<Tx>(
       // A beat that can't be sent isn't the end: the fence decides when the batch wants to commit.
       .catch(() => {})
       .finally(() => {
-        beating = false
+        beating = null
       })
   }, leaseMs / 3)
   timer.unref()
-  return () => clearInterval(timer)
+  return async () => {
+    clearInterval(timer)
+    await beating
+  }
 }

@@ -111,20 +111,17 @@ export class QueueControl<Tx> {
       const query = this.#store.within(tx)
       const { name } = defaults
       const queued = await this.#store.retry(query, name)
-      if (!quarantined && !queued) throw new NotQueuedError(name)
-      if (!quarantined) return
-      if (queued) {
-        const progress = parseProgress(name, (await this.#store.progressOf(query, name)) ?? '{}')
-        await this.#store.replaceProgress(query, name, JSON.stringify({ ...progress, retryQuarantined: true }))
-        return
-      }
-      const row = {
-        name,
-        dependsOn: [],
-        ordering: defaults.ordering,
-        progressJson: '{"retryQuarantined":true}',
-        by: by ?? null,
-      }
+      if (queued && !quarantined) return
+      // A finished update comes back with the progress that it ended with: only the rows set aside are left to do.
+      const text = queued
+        ? await this.#store.progressOf(query, name)
+        : quarantined
+          ? await this.#store.completedProgress(query, name)
+          : null
+      if (text === null) throw new NotQueuedError(name)
+      const progressJson = JSON.stringify({ ...parseProgress(name, text), retryQuarantined: true })
+      if (queued) return this.#store.replaceProgress(query, name, progressJson)
+      const row = { name, dependsOn: [], ordering: defaults.ordering, progressJson, by: by ?? null }
       await enqueueRow(query, this.#store.tables, row)
     })
     this.#events.emit('update:retry', { ...this.#identity(defaults.name), by: by ?? null })

@@ -253,6 +253,12 @@ export class QueueStore<Tx> {
     return row ? (row.progressjson ?? '{}') : null
   }
 
+  /** What the update's row held when it was completed last; null when it never was. */
+  async completedProgress(query: Query, name: string): Promise<string | null> {
+    const { rows } = await query<{ progressjson: string }>(this.#statements.lastCompleted, [name])
+    return rows[0]?.progressjson ?? null
+  }
+
   async replaceProgress(query: Query, name: string, progressJson: string): Promise<void> {
     await query(this.#statements.replaceProgress, [name, progressJson])
   }

@@ -85,6 +85,15 @@ INSERT INTO ${queue} (update_name, progress_json, depends_on, ordering, enqueued
 VALUES ($1, $2, $3, $4, ${time.now}, $5)
 ON CONFLICT (update_name) DO NOTHING`,
 
+    /** $1 name. */
+    lastCompleted: `
+SELECT progress_json AS progressjson
+FROM ${history}
+WHERE update_name = $1
+  AND outcome = 'completed'
+ORDER BY id DESC
+LIMIT 1`,
+
     /** $1 name, $2 owner, $3 token, $4 lease ms. The same rule for a live lease as `rowColumns`, or the picker would spin. */
     claim: `
 UPDATE ${queue}

@@ -83,9 +83,8 @@ async function rowBatch<Row extends object>(
   if (retryQuarantined === true) {
     const step = await retryBatch(context, selection, options, retry)
     if (!step.finished) return { items: step.items, progress: { ...context.progress, retry: step.retry } }
-    // Rows are in quarantine, but no walk is under way: it had finished before, and only the retry was asked for.
-    const onlyRetry = walk.first === undefined && step.retry.tried > 0
-    return { items: step.items, progress: onlyRetry ? { retried: step.retry } : walk, done: onlyRetry }
+    // Then the walk goes on; one that had finished before finds nothing left.
+    return { items: step.items, progress: { ...walk, retried: step.retry } }
   }
   const step = await walkBatch(context, selection.plan, walk, {
     work: async (range: KeyRange) => {

@@ -202,6 +202,34 @@ describe('exit codes', () => {
     expect((await project.run('status')).stdout).toMatch(/endless +queued/)
   })
 
+  it('is 4 when strict mode gives up, also without --once', async () => {
+    const project = emptyProject().write(
+      'evenkeel.config.ts',
+      CONFIG.replace("database: 'app.db',", "$& onFailure: 'abort',"),
+    )
+    for (const args of [['install'], ['enqueue', 'fails']]) expect((await project.run(...args)).code).toBe(0)
+    for (const args of [['run'], ['run', '--once']]) {
+      const run = await project.run(...args)
+      expect(run.code).toBe(4)
+      expect(run.stderr).toContain('update "fails" failed 1 times in a row')
+    }
+  })
+
+  it('is 64 when an update can not run on this database', async () => {
+    const project = new Project().write(
+      'evenkeel.config.ts',
+      `import { defineConfig, validateConstraint } from 'evenkeel'
+       export default defineConfig({
+         database: 'app.db',
+         updates: [validateConstraint({ name: 'v', table: 't', constraintName: 'c' })],
+       })`,
+    )
+    await project.run('install')
+    const run = await project.run('run')
+    expect(run.code).toBe(64)
+    expect(run.stderr).toContain('not possible on sqlite')
+  })
+
   it('is 64 when there is nothing that could be run', async () => {
     const project = new Project().write('evenkeel.config.mjs', `export default { database: 'sqlite:app.db' }`)
     expect(await project.run('run')).toMatchObject({

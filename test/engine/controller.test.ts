@@ -209,7 +209,7 @@ describeDatabases('controller', ({ fresh, dialect }) => {
     const ran: string[] = []
     const asked = gate()
     const grant = gate()
-    const slow = await installed(database, { updates: [noting(ran, 'a')], leaseMs: 1, owner: 'slow' })
+    const slow = await installed(database, { updates: [noting(ran, 'a')], leaseMs: 3_600_000, owner: 'slow' })
     const quick = await installed({ database: database.another() }, { updates: [noting(ran, 'a')], owner: 'quick', pollMs: 1 })
     slow.registerController({
       async onUpdate() {
@@ -221,6 +221,7 @@ describeDatabases('controller', ({ fresh, dialect }) => {
     await slow.enqueue('a')
     const batch = slow.runNextBatch()
     await asked.opened
+    await database.query("UPDATE background_updates SET lease_expires_at = clock_timestamp() - INTERVAL '1 second'")
     await quick.runToCompletion()
     grant.open()
     expect((await batch).ran).toBeNull()

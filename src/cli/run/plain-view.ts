@@ -94,7 +94,7 @@ export class PlainView implements RunView {
 function progressWords(update: UpdateStatus): string {
   return [
     update.fraction === null ? null : formatShare(update.fraction),
-    update.phase,
+    update.phase === 'walk' ? null : update.phase,
     update.oneShot ? null : `${formatCount(update.items)} rows`,
     update.itemsPerSecond === null || update.oneShot ? null : `${formatRate(update.itemsPerSecond)} rows/s`,
     update.batchSize === null ? null : `batches of ${formatCount(update.batchSize)}`,

@@ -1,14 +1,24 @@
-import type { Database, Dialect } from './databases/database.js'
+import type { Capabilities, Database, Dialect } from './databases/database.js'
 import { parseDatabaseUrl } from './databases/database-url.js'
 import { ConfigurationError } from './errors.js'
 import { describe, unknownOptionProblems } from './options.js'
 import { resolveSettings, type UpdaterOptions } from './settings.js'
 
+/** What any adapter returns, whatever its transactions are. */
+export interface AnyDatabase {
+  readonly dialect: Dialect
+  readonly capabilities: Capabilities
+  transaction(...given: never[]): unknown
+  session(...given: never[]): unknown
+  query(...given: never[]): unknown
+  close(): Promise<void>
+}
+
 /**
  * A database in a configuration: what an adapter such as `fromPg` returns, a function that returns it (called only by
  * commands that connect), or a text: `postgres://…`, `sqlite:app.db`, the name of a SQLite file.
  */
-export type DatabaseSource = string | Database<never> | (() => Database<never> | Promise<Database<never>>)
+export type DatabaseSource = string | AnyDatabase | (() => AnyDatabase | Promise<AnyDatabase>)
 
 /** One database of a configuration: the options of its `BackgroundUpdater`. */
 export interface DatabaseConfig extends Omit<
@@ -39,7 +49,7 @@ export type Config = DatabaseConfig | DatabasesConfig
  *   updates: [backfill({ name: 'lowercase_emails', table: 'users', set: { email_lower: 'lower(email)' } })],
  * })
  */
-export function defineConfig<const Given extends Config>(config: Given): Given {
+export function defineConfig(config: Config): Config {
   configuredDatabases(config, 'defineConfig')
   return config
 }

@@ -1,6 +1,13 @@
 export { BackgroundUpdater, type NextBatchResult, type StopOptions, type UpdateReference } from './updater.js'
 export { BackgroundUpdaterGroup } from './group.js'
-export { defineConfig, type Config, type DatabaseConfig, type DatabasesConfig, type DatabaseSource } from './config.js'
+export {
+  defineConfig,
+  type AnyDatabase,
+  type Config,
+  type DatabaseConfig,
+  type DatabasesConfig,
+  type DatabaseSource,
+} from './config.js'
 export { UpdaterStatus, type UpdaterStatusCode, type UpdaterStatusName } from './updater-status.js'
 export type { UpdaterOptions } from './settings.js'
 export type { DatabaseStatus, Status, UpdatePerformance, UpdateStatus } from './status.js'

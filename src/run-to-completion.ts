@@ -42,7 +42,7 @@ export interface CompletionSteps {
 }
 
 /** What is wrong with the options, as sentences. */
-export function completionProblems(options: CompletionOptions): string[] {
+export function completionProblems(options: object): string[] {
   const problems = unknownOptionProblems(options, ['names', 'signal'])
   const { names } = options as { names?: unknown }
   if (names !== undefined && !Array.isArray(names)) problems.push(`names must be an array, not ${describe(names)}`)

@@ -225,7 +225,7 @@ export class BackgroundUpdater<Tx = unknown> {
    * @throws UpdaterStoppedError when stop() is called meanwhile
    */
   async runToCompletion(
-    options: CompletionOptions & { readonly names?: readonly UpdateReference[] | readonly string[] } = {},
+    options: Omit<CompletionOptions, 'names'> & { readonly names?: readonly UpdateReference[] } = {},
   ): Promise<CompletionResult> {
     refuseProblems('runToCompletion', completionProblems(options))
     await this.#ready()
@@ -237,7 +237,7 @@ export class BackgroundUpdater<Tx = unknown> {
       batches += 1
       items += event.items
     }
-    const names = (options.names as readonly UpdateReference[] | undefined)?.map(nameOf)
+    const names = options.names?.map(nameOf)
     const stopped = this.#direct.stop.signal
     const signal = options.signal ? AbortSignal.any([options.signal, stopped]) : stopped
     this.#events.on('batch:success', count)

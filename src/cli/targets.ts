@@ -106,7 +106,7 @@ function configuredTarget(
     async open(mayCreate) {
       if (source === undefined) throw nothingNamed(databaseName)
       if (typeof source === 'string') return openDatabaseUrl(source, { folder, mayCreate })
-      const database: Database<never> = typeof source === 'function' ? await source() : source
+      const database = (typeof source === 'function' ? await source() : source) as Database<never>
       return { database, close: () => database.close() }
     },
   }

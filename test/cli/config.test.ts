@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { defineConfig } from '../../src/config.js'
 import { ConfigurationError, defineUpdate } from '../../src/index.js'
-import { Project } from './shell-process.js'
+import { Project, ShellProcess } from './shell-process.js'
 
 describe('defineConfig', () => {
   const update = defineUpdate({ name: 'a', batch: async () => ({ items: 0, done: true }) })
@@ -57,15 +57,14 @@ describe('the configuration', () => {
 
   it('is found upward, and its file names start from its own folder', async () => {
     const project = new Project().write('evenkeel.config.ts', withUpdate('found', `'sqlite:here.db'`))
-    expect((await project.run('install')).code).toBe(0)
     mkdirSync(project.file('deep/below'), { recursive: true })
-    const below = project.start('enqueue', 'found', '--config', '../nothing.ts')
-    expect((await below.ended).code).toBe(64)
-    const handle = new Database(project.file('here.db'), { fileMustExist: true })
-    handle.close()
-    project.write('deep/run.txt', '')
-    const deep = new Project()
-    const told = await deep.run('status', '--config', project.file('evenkeel.config.ts'))
+    const below = (...args: string[]) => new ShellProcess(args, project.file('deep/below'), {}).ended
+    expect(await below('install')).toMatchObject({ code: 0, stdout: 'main: installed revision 1\n' })
+    expect(existsSync(project.file('here.db'))).toBe(true)
+    expect((await below('enqueue', 'found')).code).toBe(0)
+    expect((await below('run', '--once')).stdout).toContain('found: completed')
+    const elsewhere = new Project()
+    const told = await elsewhere.run('status', '--config', project.file('evenkeel.config.ts'))
     expect(told).toMatchObject({ code: 0, stdout: 'main · complete · the queue is empty\n' })
   })
 

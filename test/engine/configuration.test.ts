@@ -1,6 +1,14 @@
-import { BackgroundUpdater, BackgroundUpdaterGroup, ConfigurationError, defineUpdate, fixedPace, type Database } from 'evenkeel'
+import {
+  BackgroundUpdater,
+  BackgroundUpdaterGroup,
+  ConfigurationError,
+  defineUpdate,
+  fixedPace,
+  type Database,
+} from 'evenkeel'
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { memoryLogger } from './support.js'
 
 function database(): Database<never> {
   const opened = fromBetterSqlite3(':memory:') as unknown as Database<never>
@@ -25,15 +33,24 @@ describe('configuration', () => {
   const sizes = ['defaultBatchSize', 'minBatchSize', 'maxBatchSize', 'maxAttempts'] as const
   it.each(sizes)('%s is a whole number of at least 1, in the updater and in an update', (name) => {
     for (const value of [0, -1, 1.5, NaN, Infinity, '5', null, 5n, 2 ** 53]) {
-      expect(problemsOf(() => new BackgroundUpdater({ database: database(), [name]: value })), String(value)).toHaveLength(1)
-      expect(problemsOf(() => defineUpdate({ name: 'u', batch, [name]: value })), String(value)).toHaveLength(1)
+      expect(
+        problemsOf(() => new BackgroundUpdater({ database: database(), [name]: value })),
+        String(value),
+      ).toHaveLength(1)
+      expect(
+        problemsOf(() => defineUpdate({ name: 'u', batch, [name]: value })),
+        String(value),
+      ).toHaveLength(1)
     }
     expect(problemsOf(() => new BackgroundUpdater({ database: database(), [name]: 1 }))).toEqual([])
   })
 
   it.each(['targetMs', 'leaseMs', 'pollMs'] as const)('%s is a duration above 0', (name) => {
     for (const value of [0, -1, NaN, Infinity, '5', null]) {
-      expect(problemsOf(() => new BackgroundUpdater({ database: database(), [name]: value })), String(value)).toHaveLength(1)
+      expect(
+        problemsOf(() => new BackgroundUpdater({ database: database(), [name]: value })),
+        String(value),
+      ).toHaveLength(1)
     }
     expect(problemsOf(() => new BackgroundUpdater({ database: database(), [name]: 0.5 }))).toEqual([])
   })
@@ -60,7 +77,22 @@ describe('configuration', () => {
     const all = problems.join('\n')
     expect(all).toContain('did you mean "owner"')
     expect(all).toContain('two updates are named "twice"')
-    for (const name of ['database ', 'updates[2]', 'updates[3]', 'databaseName', 'targetMs', 'defaultBatchSize', 'minBatchSize (10)', 'tuner', 'pace', 'maxAttempts', 'onFailure', 'leaseMs', 'logger', 'clock']) {
+    for (const name of [
+      'database ',
+      'updates[2]',
+      'updates[3]',
+      'databaseName',
+      'targetMs',
+      'defaultBatchSize',
+      'minBatchSize (10)',
+      'tuner',
+      'pace',
+      'maxAttempts',
+      'onFailure',
+      'leaseMs',
+      'logger',
+      'clock',
+    ]) {
       expect(all).toContain(name)
     }
   })
@@ -79,12 +111,18 @@ describe('configuration', () => {
     )
     expect(problems.join('\n')).toContain('did you mean "batch"')
     expect(problems.length).toBeGreaterThanOrEqual(7)
-    expect(problemsOf(() => defineUpdate({ name: 'u', oneShot: true, batch } as never)).join()).toContain('run must be a function')
+    expect(problemsOf(() => defineUpdate({ name: 'u', oneShot: true, batch } as never)).join()).toContain(
+      'run must be a function',
+    )
     expect(problemsOf(() => defineUpdate(undefined as never))).not.toEqual([])
   })
 
   it('fixedPace takes milliseconds from 0', () => {
-    for (const sleepMs of [-1, NaN, Infinity, '5', null]) expect(problemsOf(() => fixedPace({ sleepMs } as never)), String(sleepMs)).toHaveLength(1)
+    for (const sleepMs of [-1, NaN, Infinity, '5', null])
+      expect(
+        problemsOf(() => fixedPace({ sleepMs } as never)),
+        String(sleepMs),
+      ).toHaveLength(1)
     expect(problemsOf(() => fixedPace({ sleepMS: 5 } as never)).join()).toContain('did you mean "sleepMs"')
     expect(problemsOf(() => fixedPace({ sleepMs: 0 }))).toEqual([])
   })
@@ -96,13 +134,23 @@ describe('configuration', () => {
   })
 
   it('enqueue refuses options that make no sense', async () => {
-    const updater = new BackgroundUpdater({ database: database(), logger: console })
+    const updater = new BackgroundUpdater({ database: database(), logger: memoryLogger() })
     await updater.install()
-    for (const options of [{ ordering: 0.5 }, { ordering: 2 ** 31 }, { ifExists: 'replace' }, { dependsOn: 5 }, { dependsOn: ['a,b'] }, { dependsOn: '' }, { prgress: {} }]) {
-      await expect(updater.enqueue('a', options as never), JSON.stringify(options)).rejects.toMatchObject({ code: 'CONFIGURATION' })
+    for (const options of [
+      { ordering: 0.5 },
+      { ordering: 2 ** 31 },
+      { ifExists: 'replace' },
+      { dependsOn: 5 },
+      { dependsOn: ['a,b'] },
+      { dependsOn: '' },
+      { prgress: {} },
+    ]) {
+      await expect(updater.enqueue('a', options as never), JSON.stringify(options)).rejects.toMatchObject({
+        code: 'CONFIGURATION',
+      })
     }
     for (const name of ['', 'a,b', ' a', 5, null, {}]) {
-      await expect(updater.enqueue(name as never), String(name)).rejects.toMatchObject({ code: 'CONFIGURATION' })
+      await expect(updater.enqueue(name as never), JSON.stringify(name)).rejects.toMatchObject({ code: 'CONFIGURATION' })
     }
     await expect(updater.history({ limit: 0.5 })).rejects.toMatchObject({ code: 'CONFIGURATION' })
     expect(await updater.hasCompleted()).toBe(true)

@@ -16,7 +16,9 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     await person.pause('walk', { by: 'ann', reason: 'release night' })
     expect(await runner.runNextBatch()).toEqual({ ran: null, complete: false })
     const status = await runner.databaseStatus()
-    expect(status.updates).toMatchObject([{ state: 'paused', waiting: { code: 'paused', text: 'paused by ann: release night' } }])
+    expect(status.updates).toMatchObject([
+      { state: 'paused', waiting: { code: 'paused', text: 'paused by ann: release night' } },
+    ])
     // A person's decision is no call for a person.
     expect(status.status).not.toBe('ABORTED')
     await expect(runner.runToCompletion()).rejects.toMatchObject({
@@ -46,7 +48,9 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     if (dialect === 'postgres') await paused
     finish.open()
     await Promise.all([paused, batch])
-    expect((await runner.databaseStatus()).updates).toMatchObject([{ state: 'paused', batches: 1, progress: { step: 1 } }])
+    expect((await runner.databaseStatus()).updates).toMatchObject([
+      { state: 'paused', batches: 1, progress: { step: 1 } },
+    ])
   })
 
   it('cancel takes the row out, keeps what was committed and says so in the history', async () => {
@@ -58,7 +62,15 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     await updater.cancel('walk', { by: 'bob', reason: 'not needed' })
     expect(await updater.hasCompleted('walk')).toBe(true)
     expect(await updater.history()).toMatchObject([
-      { name: 'walk', outcome: 'cancelled', finishedBy: 'bob', reason: 'not needed', batches: 1, items: 7, progress: { step: 1 } },
+      {
+        name: 'walk',
+        outcome: 'cancelled',
+        finishedBy: 'bob',
+        reason: 'not needed',
+        batches: 1,
+        items: 7,
+        progress: { step: 1 },
+      },
     ])
     await expect(updater.cancel('walk')).rejects.toMatchObject({ code: 'NOT_QUEUED' })
     expect(await updater.history()).toHaveLength(1)
@@ -68,29 +80,32 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
   })
 
   if (dialect === 'postgres') {
-    it.each(['the same process', 'another process'])('cancel by %s in the middle of a batch rolls it back', async (who) => {
-      const database = await fresh()
-      await database.query('CREATE TABLE traces (n INTEGER)')
-      const running = gate()
-      const long = update('long', async ({ query }) => {
-        await query('INSERT INTO traces VALUES (1)')
-        running.open()
-        await query('SELECT pg_sleep(600)')
-        return { items: 1, done: true }
-      })
-      const runner = await installed(database, { updates: [long], pace: noPace(), leaseMs: 60 })
-      const person = who === 'the same process' ? runner : uninstalled({ database: database.another() })
-      await runner.enqueue(long)
-      const lost = next(runner, 'lease:lost')
-      const batch = runner.runNextBatch()
-      await running.opened
-      await person.cancel('long')
-      // The next renewal of the lease finds the row gone and cancels the statement in the server.
-      expect(await lost).toMatchObject({ updateName: 'long' })
-      expect(await batch).toEqual({ ran: null, complete: true })
-      expect((await database.query('SELECT n FROM traces')).rows).toEqual([])
-      expect(await runner.history()).toMatchObject([{ outcome: 'cancelled' }])
-    })
+    it.each(['the same process', 'another process'])(
+      'cancel by %s in the middle of a batch rolls it back',
+      async (who) => {
+        const database = await fresh()
+        await database.query('CREATE TABLE traces (n INTEGER)')
+        const running = gate()
+        const long = update('long', async ({ query }) => {
+          await query('INSERT INTO traces VALUES (1)')
+          running.open()
+          await query('SELECT pg_sleep(600)')
+          return { items: 1, done: true }
+        })
+        const runner = await installed(database, { updates: [long], pace: noPace(), leaseMs: 60 })
+        const person = who === 'the same process' ? runner : uninstalled({ database: database.another() })
+        await runner.enqueue(long)
+        const lost = next(runner, 'lease:lost')
+        const batch = runner.runNextBatch()
+        await running.opened
+        await person.cancel('long')
+        // The next renewal of the lease finds the row gone and cancels the statement in the server.
+        expect(await lost).toMatchObject({ updateName: 'long' })
+        expect(await batch).toEqual({ ran: null, complete: true })
+        expect((await database.query('SELECT n FROM traces')).rows).toEqual([])
+        expect(await runner.history()).toMatchObject([{ outcome: 'cancelled' }])
+      },
+    )
   }
 
   it('cancelled and enqueued again in the middle of a batch: the old batch does not commit into the new row', async () => {
@@ -141,7 +156,10 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     await updater.stop()
     const restarted = uninstalled({ database: database.another() }, { updates: [noting(ran, 'a')], pace: noPace() })
     expect(await restarted.runNextBatch()).toEqual({ ran: null, complete: false })
-    await expect(restarted.runToCompletion()).rejects.toMatchObject({ code: 'DISABLED', message: expect.stringContaining('ann: disk is full') as string })
+    await expect(restarted.runToCompletion()).rejects.toMatchObject({
+      code: 'DISABLED',
+      message: expect.stringContaining('ann: disk is full') as string,
+    })
     const idle = next(restarted, 'updater:idle')
     await restarted.start()
     await idle
@@ -157,13 +175,22 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     await restarted.enable()
     await complete
     expect(ran).toEqual(['a'])
-    expect(await restarted.databaseStatus()).toMatchObject({ status: 'COMPLETE', statusCode: 3, enabled: true, disabled: null })
+    expect(await restarted.databaseStatus()).toMatchObject({
+      status: 'COMPLETE',
+      statusCode: 3,
+      enabled: true,
+      disabled: null,
+    })
   })
 
   it('disable interrupts a pause at once', async () => {
     const clock = fakeClock()
     const ran: string[] = []
-    const updater = await installed(await fresh(), { updates: [noting(ran, 'a')], clock, pace: fixedPace({ sleepMs: 3_600_000 }) })
+    const updater = await installed(await fresh(), {
+      updates: [noting(ran, 'a')],
+      clock,
+      pace: fixedPace({ sleepMs: 3_600_000 }),
+    })
     await updater.enqueue('a')
     await updater.start()
     await clock.sleeping()
@@ -193,9 +220,16 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     const names = ['lease', 'owner', 'state', 'good']
     const updater = await installed(database, { updates: names.map((name) => noting(ran, name)) })
     for (const name of names) await updater.enqueue(name)
-    const future = dialect === 'postgres' ? "clock_timestamp() + INTERVAL '1 hour'" : "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
-    await database.query("UPDATE background_updates SET lease_token = 'x', tuner_json = 'xx', statistics_json = '[1]' WHERE update_name = 'lease'")
-    await database.query(`UPDATE background_updates SET lease_token = 'x', lease_expires_at = ${future} WHERE update_name = 'owner'`)
+    const future =
+      dialect === 'postgres'
+        ? "clock_timestamp() + INTERVAL '1 hour'"
+        : "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
+    await database.query(
+      "UPDATE background_updates SET lease_token = 'x', tuner_json = 'xx', statistics_json = '[1]' WHERE update_name = 'lease'",
+    )
+    await database.query(
+      `UPDATE background_updates SET lease_token = 'x', lease_expires_at = ${future} WHERE update_name = 'owner'`,
+    )
     await expect(database.query("UPDATE background_updates SET state = 'dancing'")).rejects.toThrow()
     expect((await updater.runNextBatch()).ran).toBe('good')
     expect((await updater.runNextBatch()).ran).toBe('lease')

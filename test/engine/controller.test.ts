@@ -32,7 +32,9 @@ describeDatabases('controller', ({ fresh, dialect }) => {
     await asked.opened
     for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate)
     expect(order).toEqual(['asked {"databaseName":"shard","updateName":"a","oneShot":false}'])
-    expect((await updater.databaseStatus()).updates).toMatchObject([{ waiting: { code: 'controller', text: 'waits for the controller' } }])
+    expect((await updater.databaseStatus()).updates).toMatchObject([
+      { waiting: { code: 'controller', text: 'waits for the controller' } },
+    ])
     grant.open()
     await batch
     expect(order.slice(1)).toEqual(['batch at 42', 'disposed undefined'])
@@ -149,7 +151,12 @@ describeDatabases('controller', ({ fresh, dialect }) => {
     expect((await updater.runNextBatch()).ran).toBe('b')
     expect((await updater.runNextBatch()).ran).toBeNull()
     expect((await updater.databaseStatus()).updates).toMatchObject([
-      { failures: 0, state: 'queued', owner: null, waiting: { code: 'controller', text: expect.stringContaining('delays update "a"') as string } },
+      {
+        failures: 0,
+        state: 'queued',
+        owner: null,
+        waiting: { code: 'controller', text: expect.stringContaining('delays update "a"') as string },
+      },
     ])
     expect(logger.texts('warn')).toHaveLength(1)
     clock.pass(1_200)
@@ -179,7 +186,15 @@ describeDatabases('controller', ({ fresh, dialect }) => {
   it('refuses what makes no sense at registration', async () => {
     const updater = await installed(await fresh())
     const onUpdate = () => ({ targetMs: 100, async [Symbol.asyncDispose]() {} })
-    for (const bad of [null, {}, { onUpdate: 5 }, { onUpdate, defaultBatchSize: 0 }, { onUpdate, minBatchSize: 1.5 }, { onUpdate, minBatchSize: NaN }, { onUpdate, deafultBatchSize: 5 }]) {
+    for (const bad of [
+      null,
+      {},
+      { onUpdate: 5 },
+      { onUpdate, defaultBatchSize: 0 },
+      { onUpdate, minBatchSize: 1.5 },
+      { onUpdate, minBatchSize: NaN },
+      { onUpdate, deafultBatchSize: 5 },
+    ]) {
       expect(() => updater.registerController(bad as never), JSON.stringify(bad)).toThrow(
         expect.objectContaining({ code: 'CONFIGURATION' }) as Error,
       )
@@ -199,7 +214,14 @@ describeDatabases('controller', ({ fresh, dialect }) => {
     await updater.enqueue('a')
     const done = next(updater, 'batch:success')
     await updater.runNextBatch()
-    expect(await done).toEqual({ databaseName: 'main', updateName: 'a', items: 1, durationMs: 0, batchSize: 100, done: true })
+    expect(await done).toEqual({
+      databaseName: 'main',
+      updateName: 'a',
+      items: 1,
+      durationMs: 0,
+      batchSize: 100,
+      done: true,
+    })
   })
 
   if (dialect === 'sqlite') return
@@ -210,7 +232,10 @@ describeDatabases('controller', ({ fresh, dialect }) => {
     const asked = gate()
     const grant = gate()
     const slow = await installed(database, { updates: [noting(ran, 'a')], leaseMs: 3_600_000, owner: 'slow' })
-    const quick = await installed({ database: database.another() }, { updates: [noting(ran, 'a')], owner: 'quick', pollMs: 1 })
+    const quick = await installed(
+      { database: database.another() },
+      { updates: [noting(ran, 'a')], owner: 'quick', pollMs: 1 },
+    )
     slow.registerController({
       async onUpdate() {
         asked.open()

@@ -14,12 +14,20 @@ describeDatabases("onFailure: 'abort'", ({ fresh }) => {
       if (broken) throw new Error('boom')
       return { items: 1, done: true }
     })
-    const updater = await installed(await fresh(), { updates: [shaky, noting(ran, 'later')], clock, pace: noPace(), onFailure: 'abort' })
+    const updater = await installed(await fresh(), {
+      updates: [shaky, noting(ran, 'later')],
+      clock,
+      pace: noPace(),
+      onFailure: 'abort',
+    })
     await updater.enqueue(shaky)
     await updater.enqueue('later', { dependsOn: 'shaky' })
     const stopped = next(updater, 'updater:stop')
     await updater.start()
-    expect(await stopped).toMatchObject({ databaseName: 'main', error: { code: 'UPDATER_ABORTED', cause: { message: 'boom' } } })
+    expect(await stopped).toMatchObject({
+      databaseName: 'main',
+      error: { code: 'UPDATER_ABORTED', cause: { message: 'boom' } },
+    })
     expect(calls).toBe(5)
     expect(await updater.databaseStatus()).toMatchObject({ status: 'ABORTED', statusCode: UpdaterStatus.ABORTED })
     expect(ran).toEqual([])
@@ -40,7 +48,11 @@ describeDatabases("onFailure: 'abort'", ({ fresh }) => {
         throw new Error(name)
       })
     const good = update('good', async () => ({ items: 1, done: true }), { ordering: 5 })
-    const updater = await installed(await fresh(), { updates: [failing('a'), failing('b'), good], clock, onFailure: 'abort' })
+    const updater = await installed(await fresh(), {
+      updates: [failing('a'), failing('b'), good],
+      clock,
+      onFailure: 'abort',
+    })
     await updater.enqueue('a')
     await updater.enqueue('b')
     await updater.enqueue(good)

@@ -40,12 +40,21 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
     const { status, statusCode, updates } = await updater.databaseStatus()
     expect({ status, statusCode }).toEqual({ status: 'ABORTED', statusCode: -1 })
     expect(updates).toMatchObject([
-      { name: 'broken', state: 'failed', failures: 5, batches: 0, lastError: 'boom', waiting: { code: 'failed', text: 'failed 5 times: boom' } },
+      {
+        name: 'broken',
+        state: 'failed',
+        failures: 5,
+        batches: 0,
+        lastError: 'boom',
+        waiting: { code: 'failed', text: 'failed 5 times: boom' },
+      },
     ])
     const line = logger.entries.find((entry) => entry.level === 'error')
     expect(line?.details).toMatchObject({ update: 'broken', progress: {}, error: { message: 'boom' } })
     await updater.retry('broken')
-    expect((await updater.databaseStatus()).updates).toMatchObject([{ state: 'queued', waiting: null, lastError: null }])
+    expect((await updater.databaseStatus()).updates).toMatchObject([
+      { state: 'queued', waiting: null, lastError: null },
+    ])
     expect((await updater.databaseStatus()).status).toBe('NOT_STARTED')
   })
 
@@ -73,7 +82,10 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
     })
     const updater = await installed(await fresh(), { updates: [shaky], clock })
     await updater.enqueue(shaky)
-    await expect(updater.runToCompletion()).rejects.toMatchObject({ code: 'NEEDS_PERSON', updates: [{ name: 'shaky', code: 'failed' }] })
+    await expect(updater.runToCompletion()).rejects.toMatchObject({
+      code: 'NEEDS_PERSON',
+      updates: [{ name: 'shaky', code: 'failed' }],
+    })
     expect(calls).toBeLessThanOrEqual(20)
     // retry clears the window as well.
     await updater.retry('shaky')
@@ -100,7 +112,9 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
   })
 
   it('an error that cannot pass by itself fails at once', async () => {
-    const broken = update('broken', () => Promise.reject(new SchemaMismatchError('table t', 'is not there', 'Make it.')))
+    const broken = update('broken', () =>
+      Promise.reject(new SchemaMismatchError('table t', 'is not there', 'Make it.')),
+    )
     const updater = await installed(await fresh(), { updates: [broken] })
     await updater.enqueue(broken)
     await updater.runNextBatch()
@@ -131,10 +145,12 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
     const clock = jumpingClock()
     const ran: string[] = []
     const refused = () =>
-      Promise.reject(new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }))
+      Promise.reject(
+        new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) }),
+      )
     const updates = [
       update('in_batch', refused),
-      update('in_prepare', async () => ({ items: 0, done: true }), { prepare: refused as never }),
+      update('in_prepare', async () => ({ items: 0, done: true }), { prepare: refused }),
       defineUpdate({ name: 'in_one_shot', oneShot: true, run: refused }) as never,
     ]
     const updater = await installed(await fresh(), { updates: [...updates, noting(ran, 'good')], clock })
@@ -181,7 +197,12 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
     clock.pass(3_000)
     expect((await second.runNextBatch()).ran).toBeNull()
     expect((await second.databaseStatus()).updates).toMatchObject([
-      { waiting: { code: 'backs_off', text: expect.stringMatching(/^backs off until \d{4}-\d\d-\d\dT[\d:.]+Z$/) as string } },
+      {
+        waiting: {
+          code: 'backs_off',
+          text: expect.stringMatching(/^backs off until \d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+        },
+      },
     ])
     expect((await first.runNextBatch()).ran).toBe('broken')
     expect(calls).toBe(2)

@@ -12,11 +12,13 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
     expect(await updater.install()).toEqual({ from: 0, to: 1, adopted: false })
     expect(await updater.install()).toEqual({ from: 1, to: 1, adopted: false })
     await database.query("INSERT INTO background_updates (update_name) VALUES ('x')")
-    expect((await database.query('SELECT update_name, progress_json, depends_on, ordering FROM background_updates')).rows).toEqual([
-      { update_name: 'x', progress_json: '{}', depends_on: null, ordering: 0 },
-    ])
+    expect(
+      (await database.query('SELECT update_name, progress_json, depends_on, ordering FROM background_updates')).rows,
+    ).toEqual([{ update_name: 'x', progress_json: '{}', depends_on: null, ordering: 0 }])
     await expect(database.query("INSERT INTO background_updates (update_name) VALUES ('x')")).rejects.toThrow()
-    await expect(database.query("INSERT INTO background_updates (update_name, progress_json) VALUES ('y', NULL)")).rejects.toThrow()
+    await expect(
+      database.query("INSERT INTO background_updates (update_name, progress_json) VALUES ('y', NULL)"),
+    ).rejects.toThrow()
     await expect(database.query('INSERT INTO background_updates (update_name) VALUES (NULL)')).rejects.toThrow()
   })
 
@@ -28,9 +30,18 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
   })
 
   it.each([
-    ['UNIQUE and no default', "update_name TEXT NOT NULL, progress_json TEXT NOT NULL, depends_on TEXT, ordering INT NOT NULL DEFAULT 0, CONSTRAINT u UNIQUE (update_name)"],
-    ['UNIQUE, no default and NULL allowed', 'update_name TEXT UNIQUE, progress_json TEXT, depends_on TEXT, ordering INTEGER'],
-    ['a primary key', "update_name TEXT PRIMARY KEY, progress_json TEXT NOT NULL DEFAULT '{}', depends_on TEXT, ordering INTEGER NOT NULL DEFAULT 0"],
+    [
+      'UNIQUE and no default',
+      'update_name TEXT NOT NULL, progress_json TEXT NOT NULL, depends_on TEXT, ordering INT NOT NULL DEFAULT 0, CONSTRAINT u UNIQUE (update_name)',
+    ],
+    [
+      'UNIQUE, no default and NULL allowed',
+      'update_name TEXT UNIQUE, progress_json TEXT, depends_on TEXT, ordering INTEGER',
+    ],
+    [
+      'a primary key',
+      "update_name TEXT PRIMARY KEY, progress_json TEXT NOT NULL DEFAULT '{}', depends_on TEXT, ordering INTEGER NOT NULL DEFAULT 0",
+    ],
   ])('adopts a table of four columns with %s, and loses no row', async (_name, columns) => {
     const database = await fresh()
     await database.query(`CREATE TABLE background_updates (${columns})`)
@@ -44,7 +55,11 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
     expect(await updater.install()).toMatchObject({ adopted: true })
     await database.query("INSERT INTO background_updates (update_name) VALUES ('c')")
     expect(
-      (await database.query('SELECT update_name, progress_json, depends_on, ordering, state FROM background_updates ORDER BY update_name')).rows,
+      (
+        await database.query(
+          'SELECT update_name, progress_json, depends_on, ordering, state FROM background_updates ORDER BY update_name',
+        )
+      ).rows,
     ).toEqual([
       { update_name: 'a', progress_json: '{}', depends_on: null, ordering: 7, state: 'queued' },
       { update_name: 'b', progress_json: '{"at":5}', depends_on: 'a', ordering: 3, state: 'queued' },
@@ -58,7 +73,9 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
 
   it('adopts rows that say nothing of their progress and ordering', async () => {
     const database = await fresh()
-    await database.query('CREATE TABLE background_updates (update_name TEXT UNIQUE, progress_json TEXT, depends_on TEXT, ordering INTEGER)')
+    await database.query(
+      'CREATE TABLE background_updates (update_name TEXT UNIQUE, progress_json TEXT, depends_on TEXT, ordering INTEGER)',
+    )
     await database.query("INSERT INTO background_updates (update_name) VALUES ('a')")
     const updater = await installed(database, { updates: [noting([], 'a')] })
     expect((await updater.runNextBatch()).ran).toBe('a')
@@ -109,7 +126,10 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
       ['checkInstallation', () => updater.checkInstallation()],
     ]
     for (const [name, call] of calls) {
-      await expect(call(), name).rejects.toMatchObject({ code: 'NOT_INSTALLED', hint: expect.stringContaining('evenkeel install') as string })
+      await expect(call(), name).rejects.toMatchObject({
+        code: 'NOT_INSTALLED',
+        hint: expect.stringContaining('evenkeel install') as string,
+      })
     }
     await expect(database.query('SELECT 1 FROM background_updates')).rejects.toThrow()
     await updater.install()
@@ -118,9 +138,12 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
 
   it('installSql is the same installation', async () => {
     const database = await fresh()
-    const sql = installSql(dialect)
-    if (dialect === 'postgres') await database.query(sql)
-    else for (const statement of sql.split(/;\n/)) if (statement.trim() !== '') await database.query(statement)
+    const statements = installSql(dialect)
+      .split(/;\n/)
+      .filter((statement) => statement.trim() !== '')
+    await database.database.session(async ({ query }) => {
+      for (const statement of statements) await query(statement)
+    })
     const updater = uninstalled(database, { updates: [noting([], 'a')] })
     await updater.checkInstallation()
     expect(await updater.install()).toEqual({ from: 1, to: 1, adopted: false })
@@ -131,12 +154,16 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
   it('lives in a schema of its own where one is named', async () => {
     const database = await fresh()
     if (dialect === 'sqlite') {
-      expect(() => uninstalled({ database: fromBetterSqlite3(temporaryDatabaseFile()) as never }, { schema: 'ops' })).toThrow('schema is for PostgreSQL')
+      expect(() =>
+        uninstalled({ database: fromBetterSqlite3(temporaryDatabaseFile()) as never }, { schema: 'ops' }),
+      ).toThrow('schema is for PostgreSQL')
       return
     }
     const updater = await installed(database, { updates: [noting([], 'a')], schema: 'Ops "queue"' })
     await updater.enqueue('a')
-    expect((await database.query('SELECT update_name FROM "Ops ""queue""".background_updates')).rows).toEqual([{ update_name: 'a' }])
+    expect((await database.query('SELECT update_name FROM "Ops ""queue""".background_updates')).rows).toEqual([
+      { update_name: 'a' },
+    ])
     await updater.runToCompletion()
     expect(await updater.history()).toHaveLength(1)
   })

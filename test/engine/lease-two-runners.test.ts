@@ -53,7 +53,10 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
         name: 'held',
         state: 'running',
         owner: 'host:1:aa',
-        waiting: { code: 'held', text: expect.stringMatching(/^held by host:1:aa until \d{4}-\d\d-\d\dT[\d:.]+Z$/) as string },
+        waiting: {
+          code: 'held',
+          text: expect.stringMatching(/^held by host:1:aa until \d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+        },
       },
     ])
     finish.open()
@@ -73,8 +76,13 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     await setUp.enqueue(walk)
     await setUp.runNextBatch()
     // As a dead process leaves it: a lease that nobody renews.
-    const until = dialect === 'postgres' ? "clock_timestamp() + INTERVAL '300 milliseconds'" : "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+0.3 seconds')"
-    await database.query(`UPDATE background_updates SET lease_owner = 'dead:1:aa', lease_token = 'x', lease_expires_at = ${until}`)
+    const until =
+      dialect === 'postgres'
+        ? "clock_timestamp() + INTERVAL '300 milliseconds'"
+        : "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+0.3 seconds')"
+    await database.query(
+      `UPDATE background_updates SET lease_owner = 'dead:1:aa', lease_token = 'x', lease_expires_at = ${until}`,
+    )
     const heir = uninstalled({ database: database.another() }, { updates: [walk], pace: noPace(), pollMs: 5 })
     const idle = next(heir, 'updater:idle')
     const complete = next(heir, 'update:complete')
@@ -102,7 +110,10 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
       await thaw.opened
     })
     const first = await installed(database, { updates: [frozen], owner: 'first', leaseMs: 3_600_000 })
-    const second = uninstalled({ database: database.another() }, { updates: [updateOf('heir', async () => {})], owner: 'second' })
+    const second = uninstalled(
+      { database: database.another() },
+      { updates: [updateOf('heir', async () => {})], owner: 'second' },
+    )
     await first.enqueue('walk')
     const lost = next(first, 'lease:lost')
     const batch = first.runNextBatch()
@@ -128,7 +139,11 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     const runner = await installed(database, { updates: [long], leaseMs: 150 })
     await runner.enqueue(long)
     const expiry = async () =>
-      (await database.query<{ t: number }>('SELECT extract(epoch FROM lease_expires_at)::float8 AS t FROM background_updates')).rows[0]?.t ?? 0
+      (
+        await database.query<{ t: number }>(
+          'SELECT extract(epoch FROM lease_expires_at)::float8 AS t FROM background_updates',
+        )
+      ).rows[0]?.t ?? 0
     const batch = runner.runNextBatch()
     await running.opened
     const first = await expiry()

@@ -49,7 +49,11 @@ describeDatabases('progress', ({ fresh }) => {
   })
 
   it('everything that JSON holds comes back exactly', async () => {
-    const wide = { id: '9007199254740993', at: '2026-01-01T00:00:00.123456Z', list: [null, true, 1e-7, 'ä\u0000\ud800', { '': {} }] }
+    const wide = {
+      id: '9007199254740993',
+      at: '2026-01-01T00:00:00.123456Z',
+      list: [null, true, 1e-7, 'ä\u0000\ud800', { '': {} }],
+    }
     const withProto = JSON.parse('{"__proto__":{"x":1}}') as object
     const seen: unknown[] = []
     const exact = update('exact', async ({ progress }) => {
@@ -63,18 +67,26 @@ describeDatabases('progress', ({ fresh }) => {
     expect(JSON.stringify(seen[2])).toBe('{"__proto__":{"x":1}}')
   })
 
-  it.each(['xx', '[]', '"text"', 'null', '7', ''])('a row whose progress_json is %j fails at once with what to do', async (text) => {
-    const database = await fresh()
-    const fine = update('fine', async () => ({ items: 1, done: true }))
-    const updater = await installed(database, { updates: [fine] })
-    await database.query("INSERT INTO background_updates (update_name, progress_json) VALUES ('fine', $1)", [text])
-    expect(await updater.runNextBatch()).toEqual({ ran: 'fine', complete: false })
-    const [row] = (await updater.databaseStatus()).updates
-    expect(row).toMatchObject({ state: 'failed', failures: 1, progress: {}, lastError: expect.stringContaining('progress_json') as string })
-    await database.query("UPDATE background_updates SET progress_json = '{}'")
-    await updater.retry('fine')
-    expect(await updater.runNextBatch()).toEqual({ ran: 'fine', complete: true })
-  })
+  it.each(['xx', '[]', '"text"', 'null', '7', ''])(
+    'a row whose progress_json is %j fails at once with what to do',
+    async (text) => {
+      const database = await fresh()
+      const fine = update('fine', async () => ({ items: 1, done: true }))
+      const updater = await installed(database, { updates: [fine] })
+      await database.query("INSERT INTO background_updates (update_name, progress_json) VALUES ('fine', $1)", [text])
+      expect(await updater.runNextBatch()).toEqual({ ran: 'fine', complete: false })
+      const [row] = (await updater.databaseStatus()).updates
+      expect(row).toMatchObject({
+        state: 'failed',
+        failures: 1,
+        progress: {},
+        lastError: expect.stringContaining('progress_json') as string,
+      })
+      await database.query("UPDATE background_updates SET progress_json = '{}'")
+      await updater.retry('fine')
+      expect(await updater.runNextBatch()).toEqual({ ran: 'fine', complete: true })
+    },
+  )
 
   describe('with a Standard Schema', () => {
     const schema: ProgressSchema<{ last: number }> = {
@@ -93,7 +105,9 @@ describeDatabases('progress', ({ fresh }) => {
 
     it('hands over what the schema made of it', async () => {
       const seen: unknown[] = []
-      const walk = update('walk', async ({ progress }) => (seen.push(progress), { items: 1, done: true }), { schema: schema as never })
+      const walk = update('walk', async ({ progress }) => (seen.push(progress), { items: 1, done: true }), {
+        schema: schema,
+      })
       const updater = await installed(await fresh(), { updates: [walk] })
       await updater.enqueue(walk)
       await updater.runToCompletion()
@@ -101,7 +115,7 @@ describeDatabases('progress', ({ fresh }) => {
     })
 
     it('fails a row that does not fit, naming the key', async () => {
-      const walk = update('walk', async () => ({ items: 1, done: true }), { schema: schema as never })
+      const walk = update('walk', async () => ({ items: 1, done: true }), { schema: schema })
       const updater = await installed(await fresh(), { updates: [walk] })
       await updater.enqueue(walk, { progress: { last: 'x' } })
       await updater.runNextBatch()
@@ -113,9 +127,13 @@ describeDatabases('progress', ({ fresh }) => {
     it('refuses new progress that would not open again, before it is committed', async () => {
       const clock = jumpingClock()
       let calls = 0
-      const walk = update('walk', async () => ({ items: 1, progress: { last: (calls += 1) === 1 ? 'x' : 5 }, done: calls === 3 }), {
-        schema: schema as never,
-      })
+      const walk = update(
+        'walk',
+        async () => ({ items: 1, progress: { last: (calls += 1) === 1 ? 'x' : 5 }, done: calls === 3 }),
+        {
+          schema: schema,
+        },
+      )
       const updater = await installed(await fresh(), { updates: [walk], clock })
       const errors: Error[] = []
       updater.on('batch:failure', ({ error }) => errors.push(error))

@@ -64,7 +64,9 @@ describeDatabases('runToCompletion', ({ fresh }) => {
     const updater = await installed(await fresh(), { updates: [walk] })
     await updater.enqueue(walk)
     await expect(updater.runToCompletion({ signal: controller.signal })).rejects.toThrow('deploy is over')
-    expect((await updater.databaseStatus()).updates).toMatchObject([{ batches: 3, progress: { batches: 3 }, owner: null }])
+    expect((await updater.databaseStatus()).updates).toMatchObject([
+      { batches: 3, progress: { batches: 3 }, owner: null },
+    ])
     await expect(updater.runToCompletion({ signal: controller.signal })).rejects.toThrow('deploy is over')
     expect(batches).toBe(3)
   })

@@ -41,7 +41,10 @@ describeDatabases('which update runs next', ({ fresh }) => {
   it('a dependency that finished or is known here is no typo', async () => {
     const ran: string[] = []
     const logger = memoryLogger()
-    const updater = await installed(await fresh(), { updates: ['a', 'b', 'known'].map((name) => noting(ran, name)), logger })
+    const updater = await installed(await fresh(), {
+      updates: ['a', 'b', 'known'].map((name) => noting(ran, name)),
+      logger,
+    })
     await updater.enqueue('a')
     await updater.runToCompletion()
     await updater.enqueue('b', { dependsOn: ['a', 'known'] })
@@ -72,22 +75,25 @@ describeDatabases('which update runs next', ({ fresh }) => {
     expect(seen).toEqual([{ from: '9007199254740993' }])
   })
 
-  it.each(['start', 'runToCompletion'] as const)('%s: a lower ordering that comes later runs at the next batch', async (how) => {
-    const ran: string[] = []
-    const long = update('long', async ({ tx }) => {
-      ran.push('long')
-      if (ran.length === 1) await updater.enqueue('urgent', { ordering: 1, tx })
-      return { items: 1, progress: { batches: ran.length }, done: ran.length > 4 }
-    })
-    const updater = await installed(await fresh(), { updates: [long, noting(ran, 'urgent')], pace: noPace() })
-    await updater.enqueue(long, { ordering: 5 })
-    if (how === 'start') {
-      const idle = next(updater, 'updater:idle')
-      await updater.start()
-      await idle
-    } else await updater.runToCompletion()
-    expect(ran).toEqual(['long', 'urgent', 'long', 'long', 'long'])
-  })
+  it.each(['start', 'runToCompletion'] as const)(
+    '%s: a lower ordering that comes later runs at the next batch',
+    async (how) => {
+      const ran: string[] = []
+      const long = update('long', async ({ tx }) => {
+        ran.push('long')
+        if (ran.length === 1) await updater.enqueue('urgent', { ordering: 1, tx })
+        return { items: 1, progress: { batches: ran.length }, done: ran.length > 4 }
+      })
+      const updater = await installed(await fresh(), { updates: [long, noting(ran, 'urgent')], pace: noPace() })
+      await updater.enqueue(long, { ordering: 5 })
+      if (how === 'start') {
+        const idle = next(updater, 'updater:idle')
+        await updater.start()
+        await idle
+      } else await updater.runToCompletion()
+      expect(ran).toEqual(['long', 'urgent', 'long', 'long', 'long'])
+    },
+  )
 
   it('an update without a handler, a cycle and a failed update stop nobody else', async () => {
     const database = await fresh()
@@ -152,7 +158,12 @@ describeDatabases('which update runs next', ({ fresh }) => {
     )
     const started = next(updater, 'updater:start')
     await updater.start()
-    const found = { databaseName: 'main', unknownRows: ['stranger'], unknownDependencies: ['tpyo'], cycles: ['a → b → a'] }
+    const found = {
+      databaseName: 'main',
+      unknownRows: ['stranger'],
+      unknownDependencies: ['tpyo'],
+      cycles: ['a → b → a'],
+    }
     expect(await started).toEqual(found)
     expect(logger.entries.filter((entry) => entry.level === 'warn')).toMatchObject([{ details: found }])
   })
@@ -181,7 +192,8 @@ describeDatabases('which update runs next', ({ fresh }) => {
     const counted = observed(database.database, (text) => texts.push(text))
     const names = Array.from({ length: 150 }, (_, index) => `u${String(index).padStart(3, '0')}`)
     const updater = await installed({ database: counted }, { updates: names.map((name) => noting([], name)) })
-    for (const name of names) await updater.enqueue(name, { dependsOn: names.at(-1) === name ? undefined : names.at(-1) })
+    for (const name of names)
+      await updater.enqueue(name, { dependsOn: names.at(-1) === name ? undefined : names.at(-1) })
     texts.length = 0
     expect((await updater.runNextBatch()).ran).toBe(names.at(-1))
     expect(texts.length).toBeLessThan(15)

@@ -6,7 +6,9 @@ import { gate, installed, memoryLogger, next, noting, observed, uninstalled, upd
 
 /** Waits until the batch was told to give up, as a well-behaved handler does. */
 function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+  return new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+  )
 }
 
 describeDatabases('start and stop', ({ fresh, dialect }) => {
@@ -72,7 +74,11 @@ describeDatabases('start and stop', ({ fresh, dialect }) => {
   it('stop ends a pause at once', async () => {
     const clock = fakeClock()
     const ran: string[] = []
-    const updater = await installed(await fresh(), { updates: [noting(ran, 'a')], clock, pace: fixedPace({ sleepMs: 3_600_000 }) })
+    const updater = await installed(await fresh(), {
+      updates: [noting(ran, 'a')],
+      clock,
+      pace: fixedPace({ sleepMs: 3_600_000 }),
+    })
     await updater.enqueue('a')
     await updater.start()
     await clock.sleeping()
@@ -109,7 +115,12 @@ describeDatabases('start and stop', ({ fresh, dialect }) => {
       async onUpdate() {
         asked.open()
         await late.opened
-        return { targetMs: 100, async [Symbol.asyncDispose]() { disposed += 1 } }
+        return {
+          targetMs: 100,
+          async [Symbol.asyncDispose]() {
+            disposed += 1
+          },
+        }
       },
     })
     await updater.enqueue('a')
@@ -138,31 +149,41 @@ describeDatabases('start and stop', ({ fresh, dialect }) => {
     const stopped = updater.stop({ graceMs: 60_000 })
     finish.open()
     await stopped
-    expect((await updater.databaseStatus()).updates).toMatchObject([{ state: 'queued', batches: 1, failures: 0, progress: { batch: 1 }, owner: null }])
+    expect((await updater.databaseStatus()).updates).toMatchObject([
+      { state: 'queued', batches: 1, failures: 0, progress: { batch: 1 }, owner: null },
+    ])
   })
 
-  it.each(['start', 'runToCompletion', 'runNextBatch'] as const)('%s: after the grace the batch is cancelled and rolled back, and no failure', async (how) => {
-    const database = await fresh()
-    await database.query('CREATE TABLE traces (n INTEGER)')
-    const running = gate()
-    const endless = update('endless', async ({ query, signal }) => {
-      await query('INSERT INTO traces VALUES (1)')
-      running.open()
-      if (dialect === 'postgres') await query('SELECT pg_sleep(600)')
-      else await untilAborted(signal)
-      return { items: 1, done: true }
-    })
-    const updater = await installed(database, { updates: [endless], pace: noPace() })
-    await updater.enqueue(endless)
-    const call = how === 'start' ? updater.start() : updater[how]()
-    const outcome = call.then((value) => value ?? 'fulfilled', (error: unknown) => error)
-    await running.opened
-    await updater.stop({ graceMs: 0 })
-    if (how === 'runToCompletion') expect(await outcome).toMatchObject({ code: 'UPDATER_STOPPED' })
-    if (how === 'runNextBatch') expect(await outcome).toEqual({ ran: null, complete: false })
-    expect((await database.query('SELECT n FROM traces')).rows).toEqual([])
-    expect((await updater.databaseStatus()).updates).toMatchObject([{ state: 'queued', batches: 0, failures: 0, owner: null, lastError: null }])
-  })
+  it.each(['start', 'runToCompletion', 'runNextBatch'] as const)(
+    '%s: after the grace the batch is cancelled and rolled back, and no failure',
+    async (how) => {
+      const database = await fresh()
+      await database.query('CREATE TABLE traces (n INTEGER)')
+      const running = gate()
+      const endless = update('endless', async ({ query, signal }) => {
+        await query('INSERT INTO traces VALUES (1)')
+        running.open()
+        if (dialect === 'postgres') await query('SELECT pg_sleep(600)')
+        else await untilAborted(signal)
+        return { items: 1, done: true }
+      })
+      const updater = await installed(database, { updates: [endless], pace: noPace() })
+      await updater.enqueue(endless)
+      const call = how === 'start' ? updater.start() : updater[how]()
+      const outcome = call.then(
+        (value) => value ?? 'fulfilled',
+        (error: unknown) => error,
+      )
+      await running.opened
+      await updater.stop({ graceMs: 0 })
+      if (how === 'runToCompletion') expect(await outcome).toMatchObject({ code: 'UPDATER_STOPPED' })
+      if (how === 'runNextBatch') expect(await outcome).toEqual({ ran: null, complete: false })
+      expect((await database.query('SELECT n FROM traces')).rows).toEqual([])
+      expect((await updater.databaseStatus()).updates).toMatchObject([
+        { state: 'queued', batches: 0, failures: 0, owner: null, lastError: null },
+      ])
+    },
+  )
 
   it('a second stop with a shorter grace counts', async () => {
     const running = gate()

@@ -41,7 +41,12 @@ export function uninstalled(
   fresh: Pick<EitherDatabase, 'database'>,
   options: Omit<UpdaterOptions<never>, 'database'> = {},
 ): BackgroundUpdater<never> {
-  const updater = new BackgroundUpdater<never>({ logger: memoryLogger(), pollMs: 20, ...options, database: fresh.database })
+  const updater = new BackgroundUpdater<never>({
+    logger: memoryLogger(),
+    pollMs: 20,
+    ...options,
+    database: fresh.database,
+  })
   onTestFinished(() => updater.stop({ graceMs: 0 }))
   return updater
 }
@@ -54,7 +59,7 @@ export function update(
   batch: Batch,
   options: Partial<Parameters<typeof defineUpdate>[0]> = {},
 ): BatchedUpdate<never, never> {
-  return defineUpdate({ name, ...options, batch: batch as never } as never)
+  return defineUpdate({ name, ...options, batch: batch as never } as never) as never
 }
 
 /** An update that is done at once and says so in `ran`. */

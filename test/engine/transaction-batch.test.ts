@@ -5,15 +5,23 @@ import { describeDatabases, type EitherDatabase } from '../support/databases.js'
 import { installed, jumpingClock, memoryLogger, observed, uninstalled, update } from './support.js'
 
 /** A table whose trigger counts how often each row was changed. */
-async function countedRows({ query, database }: EitherDatabase, rows: number): Promise<void> {
-  await query('CREATE TABLE items (id INTEGER PRIMARY KEY, value INTEGER NOT NULL DEFAULT 0, changes INTEGER NOT NULL DEFAULT 0)')
-  await query(`INSERT INTO items (id) VALUES ${Array.from({ length: rows }, (_, index) => `(${index + 1})`).join(', ')}`)
-  if (database.dialect === 'sqlite') {
-    await query('CREATE TRIGGER counting AFTER UPDATE OF value ON items BEGIN UPDATE items SET changes = changes + 1 WHERE id = NEW.id; END')
+async function countedRows(fresh: EitherDatabase, rows: number): Promise<void> {
+  await fresh.query(
+    'CREATE TABLE items (id INTEGER PRIMARY KEY, value INTEGER NOT NULL DEFAULT 0, changes INTEGER NOT NULL DEFAULT 0)',
+  )
+  await fresh.query(
+    `INSERT INTO items (id) VALUES ${Array.from({ length: rows }, (_, index) => `(${index + 1})`).join(', ')}`,
+  )
+  if (fresh.database.dialect === 'sqlite') {
+    await fresh.query(
+      'CREATE TRIGGER counting AFTER UPDATE OF value ON items BEGIN UPDATE items SET changes = changes + 1 WHERE id = NEW.id; END',
+    )
     return
   }
-  await query('CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.changes = OLD.changes + 1; RETURN NEW; END $$')
-  await query('CREATE TRIGGER counting BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION count_change()')
+  await fresh.query(
+    'CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.changes = OLD.changes + 1; RETURN NEW; END $$',
+  )
+  await fresh.query('CREATE TRIGGER counting BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION count_change()')
 }
 
 const incrementing = update('increment', async ({ query, progress }) => {
@@ -31,7 +39,10 @@ describeDatabases('one batch of a transactional update', ({ fresh, dialect }) =>
     await updater.runNextBatch()
     const { rows } = await database.query('SELECT progress_json AS p FROM background_updates')
     expect(rows).toEqual([{ p: '{"last":2}' }])
-    expect((await database.query('SELECT id FROM items WHERE value = 10 ORDER BY id')).rows).toEqual([{ id: 1 }, { id: 2 }])
+    expect((await database.query('SELECT id FROM items WHERE value = 10 ORDER BY id')).rows).toEqual([
+      { id: 1 },
+      { id: 2 },
+    ])
     await updater.runToCompletion()
     expect(await updater.history()).toEqual([
       {
@@ -183,7 +194,17 @@ describeDatabases('one batch of a transactional update', ({ fresh, dialect }) =>
         return { items: 1, progress: { step: 1 }, done: true }
       },
       {
-        async prepare({ progress, query, batchSize, update: { name } }: { progress: object; batchSize: number; update: { name: string }; query: EitherDatabase['query'] }) {
+        async prepare({
+          progress,
+          query,
+          batchSize,
+          update: { name },
+        }: {
+          progress: object
+          batchSize: number
+          update: { name: string }
+          query: EitherDatabase['query']
+        }) {
           order.push(`prepare ${JSON.stringify(progress)} ${batchSize}`)
           Object.assign(progress, { changed: true })
           // No transaction is open: another connection can write meanwhile.
@@ -214,7 +235,12 @@ describeDatabases('one batch of a transactional update', ({ fresh, dialect }) =>
     expect(calls).toBe(14)
     expect(stalls).toEqual(['stuck'])
     expect((await updater.databaseStatus()).updates).toMatchObject([
-      { state: 'failed', batches: 14, failures: 1, lastError: expect.stringContaining('10 batches in a row') as string },
+      {
+        state: 'failed',
+        batches: 14,
+        failures: 1,
+        lastError: expect.stringContaining('10 batches in a row') as string,
+      },
     ])
     await updater.retry('stuck')
     await expect(updater.runToCompletion()).rejects.toMatchObject({ code: 'NEEDS_PERSON' })

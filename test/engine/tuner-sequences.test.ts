@@ -18,7 +18,13 @@ describeDatabases('batch sizes and pauses under a fake clock', ({ fresh }) => {
       clock.pass(cost.ms)
       return { items: cost.items, progress: { batch: sizes.length } }
     })
-    const updater = await installed(await fresh(), { tuner: emaTuner(), targetMs: 100, ...options, updates: [walk], clock })
+    const updater = await installed(await fresh(), {
+      tuner: emaTuner(),
+      targetMs: 100,
+      ...options,
+      updates: [walk],
+      clock,
+    })
     await updater.enqueue(walk)
     const complete = next(updater, 'update:complete')
     await updater.start()
@@ -39,7 +45,10 @@ describeDatabases('batch sizes and pauses under a fake clock', ({ fresh }) => {
   })
 
   it('sleeps before every batch, the first one too, and nowhere else', async () => {
-    const costs = [{ items: 100, ms: 100 }, { items: 100, ms: 100 }]
+    const costs = [
+      { items: 100, ms: 100 },
+      { items: 100, ms: 100 },
+    ]
     expect((await sequence({}, costs)).sleeps).toEqual([1000, 1000, 1000])
     expect((await sequence({ pace: fixedPace({ sleepMs: 500 }) }, costs)).sleeps).toEqual([500, 500, 500])
     expect((await sequence({ pace: noPace() }, costs)).sleeps).toEqual([])
@@ -83,7 +92,10 @@ describeDatabases('batch sizes and pauses under a fake clock', ({ fresh }) => {
     ['emaTuner', emaTuner()],
     ['guardedTuner', guardedTuner()],
   ])('%s: batches of 0 ms do not collapse the size', async (_name, tuner) => {
-    const { sizes } = await sequence({ tuner, pace: noPace() }, Array.from({ length: 30 }, () => ({ items: 100, ms: 0 })))
+    const { sizes } = await sequence(
+      { tuner, pace: noPace() },
+      Array.from({ length: 30 }, () => ({ items: 100, ms: 0 })),
+    )
     expect(Math.min(...sizes)).toBeGreaterThanOrEqual(100)
   })
 

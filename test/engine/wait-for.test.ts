@@ -74,7 +74,10 @@ describeDatabases('waitFor', ({ fresh }) => {
     await updater.enqueue('b', { dependsOn: 'a' })
     await updater.enqueue('c')
     await updater.pause('c')
-    await expect(updater.waitFor('a')).rejects.toMatchObject({ code: 'UPDATE_FAILED', message: expect.stringContaining('a → b → a') as string })
+    await expect(updater.waitFor('a')).rejects.toMatchObject({
+      code: 'UPDATE_FAILED',
+      message: expect.stringContaining('a → b → a') as string,
+    })
     await expect(updater.waitFor('c', { timeoutMs: 5 })).rejects.toMatchObject({
       code: 'WAIT_TIMEOUT',
       pending: ['c'],
@@ -139,7 +142,12 @@ describeDatabases('waitFor', ({ fresh }) => {
     const other = uninstalled({ database: database.another() })
     expect(await other.hasCompleted('slow')).toBe(false)
     expect(await other.currentUpdate()).toBe('slow')
-    expect(await other.databaseStatus()).toMatchObject({ status: 'RUNNING_UPDATE', statusCode: 2, current: 'slow', updates: [{ state: 'running' }] })
+    expect(await other.databaseStatus()).toMatchObject({
+      status: 'RUNNING_UPDATE',
+      statusCode: 2,
+      current: 'slow',
+      updates: [{ state: 'running' }],
+    })
     finish.open()
     await batch
     expect(await other.currentUpdate()).toBeNull()

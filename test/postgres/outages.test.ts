@@ -20,7 +20,10 @@ describePostgres('transient loss of the database', (postgres) => {
         return { items: 1, done: true }
       },
     })
-    const updater = await installed({ database: fromPg(pool) as never }, { updates: [walk], clock, pace: noPace(), logger })
+    const updater = await installed(
+      { database: fromPg(pool) as never },
+      { updates: [walk], clock, pace: noPace(), logger },
+    )
     await updater.enqueue(walk)
     const complete = next(updater, 'update:complete')
     await updater.start()
@@ -41,7 +44,9 @@ describePostgres('transient loss of the database', (postgres) => {
     const updater = await installed({ database: fromPg(pool) as never }, { updates: [walk], clock, pace: noPace() })
     await updater.enqueue(walk)
     await pool.query(`ALTER DATABASE "${name}" SET default_transaction_read_only = on`)
-    await pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()')
+    await pool.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
+    )
     const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
     await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]).catch(() => {})
     await expect(updater.runNextBatch()).rejects.toMatchObject({ code: '25006' })
@@ -50,7 +55,11 @@ describePostgres('transient loss of the database', (postgres) => {
     await client.query('SET default_transaction_read_only = off')
     await client.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`)
     client.release(true)
-    await pool.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()').catch(() => {})
+    await pool
+      .query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
+      )
+      .catch(() => {})
     await pool.query('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => {})
     await running
     expect(await updater.history()).toMatchObject([{ outcome: 'completed', failures: 0 }])
@@ -60,7 +69,10 @@ describePostgres('transient loss of the database', (postgres) => {
     const fresh = await postgres.freshDatabase()
     const clock = jumpingClock()
     const walk = defineUpdate({ name: 'walk', batch: async () => ({ items: 1, done: true }) })
-    const updater = await installed({ database: fromPg(fresh.pool) as never }, { updates: [walk], clock, pace: noPace() })
+    const updater = await installed(
+      { database: fromPg(fresh.pool) as never },
+      { updates: [walk], clock, pace: noPace() },
+    )
     await updater.enqueue(walk)
     let away = true
     const real = fromPg(fresh.pool) as never as Parameters<typeof installed>[0]['database']

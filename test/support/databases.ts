@@ -16,7 +16,7 @@ export interface EitherDatabase {
 
 export interface EitherContext {
   readonly dialect: 'postgres' | 'sqlite'
-  fresh(): Promise<EitherDatabase>
+  readonly fresh: () => Promise<EitherDatabase>
 }
 
 /** The same tests on SQLite and on every PostgreSQL that runs. */

@@ -4,7 +4,7 @@ import type { Database } from '../databases/database.js'
 /** One thing that a driver must do; `run` rejects when it doesn't. */
 export interface ConformanceCase {
   readonly name: string
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 const TABLE = 'evenkeel_conformance'

@@ -150,7 +150,9 @@ describe('configuration', () => {
       })
     }
     for (const name of ['', 'a,b', ' a', 5, null, {}]) {
-      await expect(updater.enqueue(name as never), JSON.stringify(name)).rejects.toMatchObject({ code: 'CONFIGURATION' })
+      await expect(updater.enqueue(name as never), JSON.stringify(name)).rejects.toMatchObject({
+        code: 'CONFIGURATION',
+      })
     }
     await expect(updater.history({ limit: 0.5 })).rejects.toMatchObject({ code: 'CONFIGURATION' })
     expect(await updater.hasCompleted()).toBe(true)

@@ -1,4 +1,5 @@
 import { TransactionRolledBackError } from '../../errors.js'
+import { StatementCancel } from './statement-cancel.js'
 import type { Database, QueryResult, Session, TransactionOptions } from '../database.js'
 
 /** The part of `pg.PoolClient` that Evenkeel uses; structural, so that no type of `pg` is needed to compile. */
@@ -48,6 +49,8 @@ export function fromPg<Pool extends PgPool>(
   return new PgDatabase(pool, options) as unknown as Database<ClientOf<Pool> & PgClient>
 }
 
+const REPEAT_CANCEL_MS = 100
+
 class PgDatabase implements Database<PgClient> {
   readonly dialect = 'postgres' as const
   readonly capabilities
@@ -69,23 +72,28 @@ class PgDatabase implements Database<PgClient> {
   }
 
   transaction<T>(fn: (tx: PgClient) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return this.#withClient(async (client) => {
-      await client.query(this.#begin)
-      try {
-        const result = await fn(client)
-        const { command } = await client.query('COMMIT')
-        // COMMIT of a transaction that has failed is answered by a ROLLBACK, without an error.
-        if (command !== 'COMMIT') throw new TransactionRolledBackError()
-        return result
-      } catch (error) {
-        await client.query('ROLLBACK').catch(() => {})
-        throw error
-      }
-    }, options)
+    return this.#withClient(
+      async (client) => {
+        await client.query(this.#begin)
+        try {
+          const result = await fn(client)
+          const { command } = await client.query('COMMIT')
+          // COMMIT of a transaction that has failed is answered by a ROLLBACK, without an error.
+          if (command !== 'COMMIT') throw new TransactionRolledBackError()
+          return result
+        } catch (error) {
+          await client.query('ROLLBACK').catch(() => {})
+          throw error
+        }
+      },
+      options.signal,
+      REPEAT_CANCEL_MS,
+    )
   }
 
+  // Cancelled once: what a session does after that, to clean up, may run.
   session<T>(fn: (session: Session<PgClient>) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return this.#withClient((client) => fn(this.#session(client)), options)
+    return this.#withClient((client) => fn(this.#session(client)), options.signal, null)
   }
 
   async query<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
@@ -103,7 +111,11 @@ class PgDatabase implements Database<PgClient> {
     }
   }
 
-  async #withClient<T>(fn: (client: PgClient) => Promise<T>, { signal }: TransactionOptions): Promise<T> {
+  async #withClient<T>(
+    fn: (client: PgClient) => Promise<T>,
+    signal: AbortSignal | undefined,
+    repeatMs: number | null,
+  ): Promise<T> {
     signal?.throwIfAborted()
     const client = await this.#pool.connect()
     let broken: Error | undefined
@@ -112,26 +124,19 @@ class PgDatabase implements Database<PgClient> {
     }
     // A connection that breaks between two queries has nobody else to tell.
     client.on('error', onError)
-    let cancelling = false
-    const onAbort = () => {
-      cancelling = true
-      this.#cancel(client).then(
-        () => {
-          cancelling = false
-        },
-        () => {},
-      )
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const cancel = new StatementCancel(() => this.#cancel(client), repeatMs)
+    signal?.addEventListener('abort', cancel.start, { once: true })
     try {
       return await fn(client)
     } catch (error) {
       throw broken !== undefined && !isDatabaseError(error) ? broken : error
     } finally {
-      signal?.removeEventListener('abort', onAbort)
+      signal?.removeEventListener('abort', cancel.start)
       client.removeListener('error', onError)
+      const underWay = cancel.stop()
       // A cancel that is still under way could hit the next user of this connection: give it up instead.
-      client.release(broken ?? cancelling)
+      client.release(broken ?? underWay !== null)
+      await underWay
     }
   }
 

@@ -11,6 +11,11 @@ export function queueStatements(tables: Tables) {
   const leaseIsLive = `lease_token IS NOT NULL AND lease_expires_at > ${time.now}`
   // By code point, whatever the locale of the database: the order of a queue must not depend on it.
   const byName = tables.dialect === 'postgres' ? 'update_name COLLATE "C"' : 'update_name'
+  const isEnabled = `NOT EXISTS (
+    SELECT 1
+    FROM ${settings}
+    WHERE name = 'disabled'
+  )`
   const rowColumns = `
     update_name AS name,
     ordering,
@@ -25,12 +30,13 @@ export function queueStatements(tables: Tables) {
     CASE WHEN ${leaseIsLive} THEN ${time.text('lease_expires_at')} END AS leaseuntil`
 
   return {
-    /** $1 JSON array of names with a handler, $2 ordering and $3 name of the last row seen, $4 how many. */
+    /** None while the database is disabled. $1 JSON array of names with a handler, $2 ordering and $3 name of the last row seen, $4 how many. */
     candidates: `
 SELECT ${rowColumns}
 FROM ${queue}
 WHERE update_name IN ${namesOf('$1', tables.dialect)}
   AND state = 'queued'
+  AND ${isEnabled}
   AND (ordering > CAST($2 AS BIGINT) OR (ordering = CAST($2 AS BIGINT) AND ${byName} > $3))
 ORDER BY ordering, ${byName}
 LIMIT $4`,
@@ -128,11 +134,7 @@ FROM ${queue}
 WHERE update_name = $1
   AND lease_token = $2
   AND state = 'queued'
-  AND NOT EXISTS (
-    SELECT 1
-    FROM ${settings}
-    WHERE name = 'disabled'
-  )`,
+  AND ${isEnabled}`,
 
     /** $1 name, $2 token, $3 progress, $4 items, $5 busy ms, $6 batch size, $7 tuner, $8 statistics, $9 lease ms. */
     saveBatch: `

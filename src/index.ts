@@ -16,6 +16,7 @@ export type { WaitOptions } from './wait-for.js'
 export type { Controller, ControllerHandle, ControllerInfo } from './controller.js'
 export { ControllerError } from './controller.js'
 export type { EnqueueOptions, Reasoned, RetryOptions } from './queue/control.js'
+export type { Quarantine } from './queue/quarantine.js'
 export type { HistoryEntry } from './queue/history.js'
 export type { Waiting, WaitingCode } from './queue/reasons.js'
 export { installSql, type InstallResult } from './schema/install.js'
@@ -31,7 +32,6 @@ export type {
   PrepareContext,
   ProgressReport,
   ProgressSchema,
-  Quarantine,
   UpdateDefinition,
   UpdateSettings,
 } from './updates/definition.js'
@@ -91,6 +91,7 @@ export type {
   Dialect,
   Query,
   QueryResult,
+  ReadContext,
   Session,
   TransactionOptions,
 } from './databases/database.js'

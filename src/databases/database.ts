@@ -23,6 +23,12 @@ export type Query = <Row = Record<string, unknown>>(
   values?: readonly unknown[],
 ) => Promise<QueryResult<Row>>
 
+/** What reads the catalogue: a query, and the dialect to write it in. */
+export interface ReadContext {
+  readonly query: Query
+  readonly dialect: Dialect
+}
+
 /** One pinned connection in autocommit: what a session sets stays until the function ends. */
 export interface Session<Tx = unknown> {
   /** The driver's own connection. */

@@ -1,7 +1,17 @@
 import type { Query } from '../databases/database.js'
+import type { JsonObject } from '../json.js'
 import type { Tables } from '../schema/tables.js'
-import type { Quarantine } from '../updates/definition.js'
 import { namesOf } from './time-sql.js'
+
+/** Rows that an update could not handle, kept in `background_update_quarantine`; bound to the batch's transaction. */
+export interface Quarantine {
+  /** Sets a row aside with what went wrong. The same key again replaces the earlier entry. */
+  add(key: JsonObject | readonly unknown[], error: string): Promise<void>
+  /** The first `limit` keys in the order in which they were set aside. */
+  take(limit: number): Promise<{ readonly id: number; readonly key: readonly unknown[] }[]>
+  remove(ids: readonly number[]): Promise<void>
+  count(): Promise<number>
+}
 
 /** The rows that one update has set aside, bound to a transaction. */
 export function quarantineOf(query: Query, tables: Tables, updateName: string): Quarantine {

@@ -1,7 +1,6 @@
 import type { UpdaterEmitter } from '../observe/events.js'
 import type { Logger } from '../observe/logger.js'
 import { closest } from '../options.js'
-import type { Registry } from '../registry.js'
 import type { QueueStore } from './queue-store.js'
 import type { Onlooker } from './reasons.js'
 import { reviewQueue } from './review.js'
@@ -10,7 +9,8 @@ import type { QueueRow } from './row.js'
 export interface QueueReporterParts<Tx> {
   readonly databaseName: string
   readonly store: QueueStore<Tx>
-  readonly registry: Registry<Tx>
+  /** The updates that this process knows. */
+  readonly registry: { readonly names: readonly string[]; has(name: string): boolean }
   readonly onlooker: Onlooker
   readonly events: UpdaterEmitter
   readonly log: Logger

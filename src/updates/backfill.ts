@@ -1,3 +1,4 @@
+import type { ReadContext } from '../databases/database.js'
 import { describeTable } from '../databases/catalogue/table.js'
 import type { JsonObject } from '../json.js'
 import { planWalk, type WalkPlan } from '../keyset/walk.js'
@@ -6,7 +7,7 @@ import { BACKFILL_OPTIONS, backfillProblems, type BackfillOptions } from './back
 import { reportBackfill } from './backfill/report.js'
 import { FIRST_PASS, verifyBatch, type Verification } from './backfill/verification.js'
 import { commonDefinition } from './define.js'
-import type { BatchContext, BatchedUpdate, BatchResult, ReadContext } from './definition.js'
+import type { BatchContext, BatchedUpdate, BatchResult } from './definition.js'
 import { checkWritableColumns } from './walk/check-columns.js'
 import { ConnectionCache } from './walk/connection-cache.js'
 import { keyColumns, WALK_OPTIONS } from './walk/options.js'

@@ -1,7 +1,8 @@
-import type { Dialect, Query, Session } from '../databases/database.js'
+import type { Dialect, Query, ReadContext, Session } from '../databases/database.js'
 import type { JsonObject } from '../json.js'
 import type { Logger } from '../observe/logger.js'
 import type { TunerFactory } from '../pacing/tuner.js'
+import type { Quarantine } from '../queue/quarantine.js'
 
 /** Which update of which database a handler works for. */
 export interface UpdateIdentity {
@@ -50,16 +51,6 @@ export interface OneShotContext<Tx, Progress> extends HandlerContext<Progress> {
   /** The connection of `session`. */
   readonly tx: Tx
   readonly query: Query
-}
-
-/** Rows that an update could not handle, kept in `background_update_quarantine`; bound to the batch's transaction. */
-export interface Quarantine {
-  /** Sets a row aside with what went wrong. The same key again replaces the earlier entry. */
-  add(key: JsonObject | readonly unknown[], error: string): Promise<void>
-  /** The first `limit` keys in the order in which they were set aside. */
-  take(limit: number): Promise<{ readonly id: number; readonly key: readonly unknown[] }[]>
-  remove(ids: readonly number[]): Promise<void>
-  count(): Promise<number>
 }
 
 /** What a batch hands back. */
@@ -140,12 +131,6 @@ export interface ProgressSchema<Progress> {
 type SchemaResult<Progress> =
   | { readonly value: Progress; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] }
-
-/** What a check before the first batch, and a report, may read. */
-export interface ReadContext {
-  readonly query: Query
-  readonly dialect: Dialect
-}
 
 // What handlers return is unknown here: it is checked, never trusted. So updates of any progress fit into one list.
 interface DefinitionBase {

@@ -1,4 +1,4 @@
-import type { ReadContext } from '../definition.js'
+import type { ReadContext } from '../../databases/database.js'
 
 /** The part of a batch's context that the cache uses. */
 export interface ConnectionContext extends ReadContext {

@@ -51,15 +51,16 @@ export interface OneShotOptions<Tx, Progress> extends DefineOptions<Progress> {
  * import type { PoolClient } from 'pg'
  * import { defineUpdate } from 'evenkeel'
  *
- * export const purge = defineUpdate<PoolClient>({
+ * export const purge = defineUpdate<PoolClient, { purged: number }>({
  *   name: 'purge_sessions',
- *   async batch({ tx, batchSize }) {
+ *   progress: { purged: 0 },
+ *   async batch({ tx, batchSize, progress }) {
  *     const { rowCount } = await tx.query(
  *       'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expired LIMIT $1)',
  *       [batchSize],
  *     )
  *     const items = rowCount ?? 0
- *     return { items, progress: {}, done: items < batchSize }
+ *     return { items, progress: { purged: progress.purged + items }, done: items < batchSize }
  *   },
  * })
  */

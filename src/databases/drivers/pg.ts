@@ -97,7 +97,9 @@ class PgDatabase implements Database<PgClient> {
   }
 
   async query<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
-    const { rows, rowCount } = await tx.query(text, values as unknown[])
+    const answer = await tx.query(text, values as unknown[])
+    // Several statements in one text, which only a text without values can hold: the last one answers.
+    const { rows, rowCount } = Array.isArray(answer) ? (answer.at(-1) as typeof answer) : answer
     return { rows: rows as Row[], rowCount: rowCount ?? rows.length }
   }
 

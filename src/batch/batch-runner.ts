@@ -1,15 +1,14 @@
 import { askPermission, ControllerError, type Controller, type Permission } from '../controller.js'
 import { classifyError, wantsSmallerBatch } from '../databases/error-class.js'
 import { BatchDeadlineError, LeaseLostError, StalledError, UpdaterAbortedError } from '../errors.js'
-import type { JsonValue } from '../json.js'
 import { describe } from '../options.js'
-import { restoreStatistics } from '../pacing/statistics.js'
 import { backOffMs } from '../queue/failure-policy.js'
 import type { Lease } from '../queue/lease.js'
 import type { Waiting } from '../queue/reasons.js'
 import type { ClaimedState } from '../queue/queue-store.js'
 import { settingsOf } from '../settings.js'
 import type { UpdateDefinition } from '../updates/definition.js'
+import { BatchPlanner } from './batch-planner.js'
 import { startHeartbeat } from './heartbeat.js'
 import { recordFailure, type FailureParts } from './record-failure.js'
 import { runOneShot } from './run-one-shot.js'
@@ -38,14 +37,11 @@ export class BatchRunner<Tx> {
   /** The update whose batch is running. */
   current: string | null = null
   readonly #parts: BatchRunnerParts<Tx>
+  readonly #planner: BatchPlanner<Tx>
   // Invariant: the lease of the update that ran last; it is released before another is claimed.
   #held: Held | null = null
-  // What is remembered of each update that ran here; it is trusted while the row still holds what we saved last.
-  readonly #remembered = new Map<string, Work>()
   // Updates whose options were held against the catalogue in this process.
   readonly #checked = new Set<string>()
-  // How often each update's batch was halved because it was in somebody's way.
-  readonly #halvings = new Map<string, number>()
   // How often the controller refused each update in a row, and its last error.
   readonly #refusals = new Map<string, { readonly times: number; readonly error: Error }>()
   #cancelCurrent: AbortController | null = null
@@ -58,6 +54,7 @@ export class BatchRunner<Tx> {
 
   constructor(parts: BatchRunnerParts<Tx>) {
     this.#parts = parts
+    this.#planner = new BatchPlanner(parts.settings)
   }
 
   /**
@@ -108,7 +105,7 @@ export class BatchRunner<Tx> {
 
   /** Cancels the running batch of an update in the server, because its row is gone. */
   cancel(updateName: string): void {
-    this.#remembered.delete(updateName)
+    this.#planner.forget(updateName)
     if (this.current === updateName) this.#cancelCurrent?.abort(new LeaseLostError(updateName))
   }
 
@@ -133,7 +130,7 @@ export class BatchRunner<Tx> {
     if (claimed === null) return null
     this.#held = { lease, claimed, work: null }
     events.emit('lease:taken', { ...this.#identity(definition.name), owner })
-    if (!this.#remembered.has(definition.name)) events.emit('update:start', this.#identity(definition.name))
+    if (!this.#planner.remembered(definition.name)) events.emit('update:start', this.#identity(definition.name))
     return this.#held
   }
 
@@ -176,9 +173,10 @@ export class BatchRunner<Tx> {
     try {
       if (definition.on !== undefined && definition.on !== around.database.dialect)
         return await this.#notApplicable(held.lease)
-      const work = this.#workOf(definition, held, permission)
+      held.work ??= this.#planner.resume(definition, held.claimed, permission)
+      const { work } = held
       await this.#check(definition)
-      const plan = this.#plan(definition, held.lease, work, permission, AbortSignal.any([cancel, gone.signal]))
+      const plan = this.#planner.plan(definition, held.lease, work, permission, AbortSignal.any([cancel, gone.signal]))
       events.emit('batch:start', {
         ...this.#identity(definition.name),
         batchSize: plan.batchSize,
@@ -199,51 +197,6 @@ export class BatchRunner<Tx> {
       this.current = null
       this.#cancelCurrent = null
     }
-  }
-
-  #workOf(definition: UpdateDefinition<Tx, never>, held: Held, permission: Permission): Work {
-    if (held.work) return held.work
-    const remembered = this.#remembered.get(definition.name)
-    held.work =
-      remembered?.savedTunerJson === held.claimed.tunerJson ? remembered : this.#newWork(definition, held, permission)
-    this.#remembered.set(definition.name, held.work)
-    return held.work
-  }
-
-  #newWork(definition: UpdateDefinition<Tx, never>, { claimed }: Held, permission: Permission): Work {
-    const own = settingsOf(this.#parts.settings, definition.settings)
-    const minBatchSize = permission.minBatchSize ?? own.minBatchSize
-    const tuner = own.tuner({
-      targetMs: permission.targetMs,
-      defaultBatchSize: permission.defaultBatchSize ?? own.defaultBatchSize,
-      minBatchSize,
-      maxBatchSize: Math.max(own.maxBatchSize, minBatchSize),
-      saved: parseSaved(claimed.tunerJson),
-    })
-    const statistics = restoreStatistics(parseSaved(claimed.statisticsJson))
-    return {
-      tuner,
-      savedTunerJson: claimed.tunerJson,
-      statistics,
-      commitMs: 0,
-      lastEndMs: null,
-      from: null,
-    }
-  }
-
-  #plan(
-    definition: UpdateDefinition<Tx, never>,
-    lease: Lease,
-    work: Work,
-    permission: Permission,
-    signal: AbortSignal,
-  ): BatchPlan {
-    const own = settingsOf(this.#parts.settings, definition.settings)
-    const minimum = permission.minBatchSize ?? own.minBatchSize
-    const halved = Math.floor(work.tuner.next(permission.targetMs) / 2 ** (this.#halvings.get(definition.name) ?? 0))
-    const batchSize = Math.min(Math.max(halved, minimum), Math.max(own.maxBatchSize, minimum))
-    const deadlineMs = own.deadline === undefined ? undefined : own.deadline * permission.targetMs
-    return { lease, batchSize, targetMs: permission.targetMs, deadlineMs, signal }
   }
 
   async #check(definition: UpdateDefinition<Tx, never>): Promise<void> {
@@ -281,13 +234,12 @@ export class BatchRunner<Tx> {
     const { items, durationMs, done } = report
     backOffs.clear(definition.name)
     this.#failuresInARow = 0
-    const halvings = this.#halvings.get(definition.name) ?? 0
-    if (halvings > 0) this.#halvings.set(definition.name, halvings - 1)
+    this.#planner.committed(definition.name)
     events.emit('batch:success', { ...identity, items, durationMs, batchSize: plan.batchSize, done })
     around.log.debug({ update: definition.name, items, durationMs, batchSize: plan.batchSize }, 'batch committed')
     if (done) {
       this.#held = null
-      this.#remembered.delete(definition.name)
+      this.#planner.forget(definition.name)
       around.log.info({ update: definition.name, database: around.databaseName }, 'update complete')
       events.emit('update:complete', { ...identity, outcome: 'completed' })
     } else if (report.stalled) {
@@ -305,7 +257,7 @@ export class BatchRunner<Tx> {
   ): Promise<boolean> {
     const { around, events, owner } = this.#parts
     const error = toError(thrown)
-    const work = this.#remembered.get(definition.name) ?? null
+    const work = this.#planner.remembered(definition.name) ?? null
     this.#batchError = error
     if (why.cancelled) return false
     if (why.gone || error instanceof LeaseLostError) {
@@ -321,14 +273,14 @@ export class BatchRunner<Tx> {
     if (errorClass === 'connection') {
       // What was remembered may be of a batch that wasn't committed: the row is read anew.
       this.#held = null
-      this.#remembered.delete(definition.name)
+      this.#planner.forget(definition.name)
       throw error
     }
     if (error instanceof BatchDeadlineError) {
       // The tuner makes the next batch smaller by itself.
       work?.tuner.record({ items: 0, durationMs: error.deadlineMs, cancelled: true })
     } else if (wantsSmallerBatch(errorClass)) {
-      this.#halvings.set(definition.name, (this.#halvings.get(definition.name) ?? 0) + 1)
+      this.#planner.halve(definition.name)
     }
     await this.#fail(definition, held.lease, error, work)
     return true
@@ -373,14 +325,4 @@ function toError(thrown: unknown): Error {
   return thrown instanceof Error
     ? thrown
     : new Error(`${describe(thrown)} was thrown, which is no Error`, { cause: thrown })
-}
-
-// Saved state is whatever the row holds; what can't be read is as good as none.
-function parseSaved(text: string | null): JsonValue | undefined {
-  if (text === null) return undefined
-  try {
-    return JSON.parse(text) as JsonValue
-  } catch {
-    return undefined
-  }
 }

@@ -41,6 +41,7 @@ export {
   type BackfillOptions,
   type BackfillRange,
   type BackfillRun,
+  type RunSql,
 } from './updates/backfill.js'
 export {
   MapResultError,

@@ -266,6 +266,7 @@ export class Runner<Tx> {
     await this.#parts.reporter.idle()
     // A queue of a million rows that can't run must not be read for ever: the look may cost a twentieth of the time.
     await this.wait(Math.max(this.#parts.settings.pollMs, 20 * (performance.now() - lookedMs)), stop)
+    await yieldToEventLoop()
   }
 
   // Waits for a database that is away; throws what ends the runner.
@@ -277,6 +278,8 @@ export class Runner<Tx> {
     this.#log('warn', error, `${away ? 'the database is away' : "the queue can't be run"}: ${messageOf(error)}`, {
       waitMs,
     })
+    // A clock of a test may end its sleeps at once.
+    await yieldToEventLoop()
     await sleepUnlessAborted(this.#parts.settings.clock, waitMs, AbortSignal.any([this.#lookAgain.signal, stop]))
   }
 

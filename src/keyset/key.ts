@@ -94,9 +94,11 @@ function defaultKey(table: TableDescription): UniqueKey {
   if (only !== undefined && others.length === 0) return only
   throw mismatch(
     table,
-    'it has no primary key to walk by',
     only === undefined
-      ? 'Add a primary key, or a UNIQUE constraint on columns that are NOT NULL, and name them in the option key.'
+      ? 'it has neither a PRIMARY KEY to walk by nor a UNIQUE constraint on NOT NULL columns'
+      : 'it has no PRIMARY KEY to walk by, and more than one other unique key',
+    only === undefined
+      ? 'Add a PRIMARY KEY, or a UNIQUE constraint on columns that are NOT NULL, and name them in the option key.'
       : `Name the columns in the option key: ${candidates.map((key) => `[${key.columns.join(', ')}]`).join(' or ')}.`,
   )
 }
@@ -123,7 +125,7 @@ function unproved(
   if (unique.length > 0 && nullable.length > 0) {
     return mismatch(
       table,
-      `the key ${label} may hold NULL in ${nullable.join(', ')}, so rows would be missed`,
+      `the key ${label} may hold NULL in ${nullable.join(', ')}, so rows would be missed: it needs NOT NULL there`,
       table.dialect === 'postgres'
         ? nullable
             .map((name) => `ALTER TABLE … ALTER COLUMN ${quoteIdentifier(name, 'postgres')} SET NOT NULL`)
@@ -140,7 +142,9 @@ function unproved(
   }
   return mismatch(
     table,
-    `nothing proves that the key ${label} is unique (an index that is partial, on expressions, invalid or deferrable doesn't)`,
+    `nothing proves that the key ${label} is unique: it needs UNIQUE (${quoteColumns(wanted, table.dialect)})${
+      nullable.length > 0 ? ` and NOT NULL on ${nullable.join(', ')}` : ''
+    } (an index that is partial, on expressions, invalid or deferrable proves nothing)`,
     `Add UNIQUE (${quoteColumns(wanted, table.dialect)})${nullable.length > 0 ? ` and NOT NULL on ${nullable.join(', ')}` : ''}, or choose another key.`,
   )
 }

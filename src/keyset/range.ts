@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../databases/identifier.js'
+import { keyLiteral } from './literal.js'
 import { decodePostgresValue, decodeSqliteValue, type EncodedKey } from './encoding.js'
 import type { KeyColumn, WalkKey } from './key.js'
 
@@ -45,6 +46,17 @@ export function compareKey(
   const parameters = key.columns.map((column, index) => `$${first + index}${column.cast}`)
   const right = parameters.length === 1 ? String(parameters[0]) : `(${parameters.join(', ')})`
   return { sql: `${keyExpression(key, alias)} ${comparison} ${right}`, values: keyParameters(key, bound) }
+}
+
+/**
+ * The same comparison with the bound written into the SQL, for a statement that somebody else runs: then it has no
+ * placeholders that could be left unbound, which SQLite takes for NULL without a word, or collide with theirs.
+ */
+export function compareKeyLiterally(key: WalkKey, comparison: Comparison, bound: EncodedKey, alias?: string): string {
+  const values = keyParameters(key, bound).map(
+    (value, index) => `${keyLiteral(value, key.dialect)}${key.columns[index]?.cast ?? ''}`,
+  )
+  return `${keyExpression(key, alias)} ${comparison} ${values.length === 1 ? String(values[0]) : `(${values.join(', ')})`}`
 }
 
 /** The key equals the values of `$first`, `$first + 1`, …; for values that come from elsewhere give `right`. */

@@ -4,7 +4,7 @@ import { quoteTable } from '../databases/identifier.js'
 import { SchemaMismatchError } from '../errors.js'
 import { sameKey, type EncodedKey } from './encoding.js'
 import { chooseKey, type WalkKey } from './key.js'
-import { compareKey, keyOrder, keySelection, type SqlPart } from './range.js'
+import { compareKey, compareKeyLiterally, keyOrder, keySelection, type SqlPart } from './range.js'
 import { readKey } from './row-key.js'
 
 /** A table, and the unique key that its rows are walked by. */
@@ -37,6 +37,8 @@ export interface KeyRange {
    * bare, or qualified with `alias`.
    */
   predicate(options?: { readonly alias?: string; readonly firstParameter?: number }): SqlPart
+  /** The same predicate with its bounds as literals instead of placeholders. */
+  literalPredicate(alias?: string): string
 }
 
 /** Plans a walk over `table` by `key`. Throws SchemaMismatchError when the key isn't proved to be unique. */
@@ -129,6 +131,13 @@ function range(key: WalkKey, position: WalkPosition, upper: EncodedKey, rows: nu
       const from = lowerBound(key, position, firstParameter, alias)
       const to = compareKey(key, '<=', upper, firstParameter + from.values.length, alias)
       return { sql: `${from.sql} AND ${to.sql}`, values: [...from.values, ...to.values] }
+    },
+    literalPredicate(alias) {
+      const from =
+        position.lower === null
+          ? compareKeyLiterally(key, '>=', position.first, alias)
+          : compareKeyLiterally(key, '>', position.lower, alias)
+      return `${from} AND ${compareKeyLiterally(key, '<=', upper, alias)}`
     },
   }
 }

@@ -14,7 +14,7 @@ import { keyColumns, WALK_OPTIONS } from './walk/options.js'
 import type { WalkProgress } from './walk/progress.js'
 import { walkBatch } from './walk/walk-batch.js'
 
-export type { BackfillOptions, BackfillRange, BackfillRun } from './backfill/options.js'
+export type { BackfillOptions, BackfillRange, BackfillRun, RunSql } from './backfill/options.js'
 export { VerificationError } from './backfill/verification.js'
 
 const DEFAULT_VERIFY_PASSES = 3
@@ -39,7 +39,7 @@ const DEFAULT_VERIFY_PASSES = 3
  *   name: 'order_totals',
  *   table: 'orders',
  *   async run({ sql, range }) {
- *     await sql(`UPDATE orders SET total = net * (1 + $${range.values.length + 1}) WHERE ${range.sql}`, [0.19])
+ *     await sql(`UPDATE orders SET total = net * (1 + $1) WHERE ${range.sql}`, [0.19])
  *   },
  * })
  */

@@ -172,7 +172,7 @@ describeDatabases('backfill', (context) => {
       where: 'skip = 0',
       async run({ sql, range }) {
         await sql(`UPDATE t SET x = id WHERE ${range.sql}`)
-        await sql(`UPDATE t SET x = x + $${range.values.length + 1} WHERE ${range.sql}`, [1000])
+        await sql(`UPDATE t SET x = x + $1 WHERE ${range.sql}`, [1000])
         const { rows } = await sql(`SELECT names.id FROM names JOIN t ON t.id = names.id WHERE ${range.qualified('t')}`)
         await sql('INSERT INTO log VALUES ($1)', [rows.length])
         return range.rows

@@ -93,7 +93,7 @@ describePostgres('walks over tables of PostgreSQL', (postgres) => {
       name: 'fill',
       table: 't',
       async run({ tx, range }) {
-        const { rowCount } = await tx.query(`UPDATE t SET x = 1 WHERE ${range.sql}`, range.values)
+        const { rowCount } = await tx.query(`UPDATE t SET x = 1 WHERE ${range.sql}`)
         return rowCount ?? 0
       },
     })

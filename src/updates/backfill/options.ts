@@ -7,10 +7,11 @@ import { columnListProblems, sqlProblems, walkProblems, type WalkOptions } from 
 
 /** The rows of one batch, for a statement of the user's own. */
 export interface BackfillRange {
-  /** The predicate: `"id" > $1::text::bigint AND "id" <= $2::text::bigint`, and `where` if there is one. */
+  /**
+   * The predicate, `"id" > '17'::text::bigint AND "id" <= '117'::text::bigint`, and `where` if there is one. Its bounds
+   * are literals, so it has no placeholders: it fits into any statement, whoever runs it.
+   */
   readonly sql: string
-  /** The values of its placeholders `$1` to `$n`, for a statement that is run on `tx` directly. */
-  readonly values: unknown[]
   /** How many rows are in the range. */
   readonly rows: number
   /** The last key of the range, as the progress keeps it. */
@@ -19,15 +20,19 @@ export interface BackfillRange {
   readonly qualified: (alias: string) => string
 }
 
+/** Runs a statement in the batch's transaction, on either database. */
+export interface RunSql {
+  /** Your own values are for the placeholders `$1`, `$2`, … */
+  <Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+  /** As the tag of a template: what is put in becomes a parameter, but for the range's predicate, which is SQL. */
+  <Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: unknown[]): Promise<QueryResult<Row>>
+}
+
 /** What `run` is given. */
 export interface BackfillRun<Tx> {
-  /**
-   * Runs a statement in the batch's transaction. The values of `range.sql` are put before yours, so that your own
-   * placeholders begin at `$${range.values.length + 1}`; in a statement that doesn't contain the range they begin at
-   * `$1`.
-   */
-  readonly sql: <Row = Record<string, unknown>>(text: string, values?: readonly unknown[]) => Promise<QueryResult<Row>>
-  /** The driver's own transaction. With better-sqlite3 use `sql`: it binds `$1` by name. */
+  /** ``sql(`UPDATE t SET x = $1 WHERE ${range.sql}`, [1])``, or ``sql`UPDATE t SET x = ${1} WHERE ${range.sql}` ``. */
+  readonly sql: RunSql
+  /** The driver's own transaction, for its own ways to run a statement. */
   readonly tx: Tx
   readonly range: BackfillRange
   readonly signal: AbortSignal
@@ -40,10 +45,10 @@ export interface BackfillOptions<Tx> extends WalkOptions {
   /** Column → SQL expression over the row, as `{ email_lower: 'lower(email)' }`. Either this or `run`. */
   readonly set?: Readonly<Record<string, string>>
   /**
-   * Any work over a range of rows; it may return how many rows it changed, else the statements of `sql` are counted.
-   * It must leave the key columns alone.
+   * Any work over a range of rows. It may return how many rows it changed, else the statements of `sql` and a returned
+   * result of the driver are counted; a string that it returns is run as the statement. It must leave the key alone.
    */
-  readonly run?: (batch: BackfillRun<Tx>) => Promise<number | void>
+  readonly run?: (batch: BackfillRun<Tx>) => unknown
   /** Walk on over rows that are added meanwhile, until none is left. Default false: the end is fixed at the start. */
   readonly follow?: boolean
   /**

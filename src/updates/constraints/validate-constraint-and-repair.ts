@@ -1,4 +1,5 @@
 import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
+import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
 import type { Query, ReadContext } from '../../databases/database.js'
 import { quoteIdentifier, type TableName } from '../../databases/identifier.js'
@@ -191,7 +192,15 @@ async function validateStep(
   const { constraint, constraintName } = options
   const table = await requirePostgresTable(query, options.table)
   const result = await tryValidate(query, table, constraintName, constraint)
-  if (result.outcome === 'valid') return { items: 0, done: true, tune: false }
+  if (result.outcome === 'valid') {
+    if (!(await isThere(query, table, constraintName))) {
+      log.warn(
+        { constraint: constraintName },
+        'the duplicates are gone, but the unique constraint is not there yet: a validateConstraint of it adds it',
+      )
+    }
+    return { items: 0, done: true, tune: false }
+  }
   if (result.outcome === 'locked') {
     const lockTries = savedCount(progress, 'lock_tries') + 1
     if (lockTries >= MAX_LOCK_TRIES) {
@@ -214,6 +223,10 @@ async function validateStep(
   log.info({ constraint: constraintName, error: result.error.message }, 'rows violate the constraint; walks the table')
   const repaired = savedCount(progress, 'repaired')
   return { items: 0, progress: { state: 'check', lower_bound: null, walks, repaired }, tune: false }
+}
+
+async function isThere(query: Query, { oid }: PostgresRelation, constraintName: string): Promise<boolean> {
+  return (await findPostgresConstraint(query, oid, constraintName)) !== null
 }
 
 async function checkStep(

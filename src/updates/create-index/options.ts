@@ -162,6 +162,7 @@ function columnProblems(option: string, value: unknown): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return nameProblems(option, value)
   const column = value as Record<string, unknown>
   const problems = unknownOptionProblems(value, COLUMN_OPTIONS).map((problem) => `${option}: ${problem}`)
+  if (column.name !== undefined) problems.push(`${option}: the column's name goes into "column"`)
   if ((column.column === undefined) === (column.expression === undefined)) {
     problems.push(`${option} must have either column or expression`)
   }

@@ -126,6 +126,7 @@ async function prepare<Tx>(
     ...handlerContext(around, definition.name, plan, progress),
     batchSize: plan.batchSize,
     query: guardedQuery(around.store.read, plan.signal),
+    session: (work) => around.database.session(work, { signal: plan.signal }),
   }
   return owningUp(definition.name, around.store.read, async () => definition.prepare?.(context))
 }

@@ -27,6 +27,8 @@ export interface HandlerContext<Progress> {
 export interface PrepareContext<Progress> extends HandlerContext<Progress> {
   readonly batchSize: number
   readonly query: Query
+  /** One pinned connection in autocommit, for what can't run in a transaction; no deadline applies to it. */
+  readonly session: <T>(work: (session: Session) => Promise<T>) => Promise<T>
 }
 
 /** Inside the batch's transaction. */

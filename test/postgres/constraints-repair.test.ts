@@ -196,7 +196,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
   it.each([
     ['delete' as const, [1, 2, 3, 4, 8]],
     ['null' as const, [1, 2, 3, 4, 5, 6, 7, 8]],
-  ])('repairs duplicates by %s, then validateConstraint adds the constraint', async (onViolation, left) => {
+  ])('repairs duplicates by %s, builds the index and adds the constraint', async (onViolation, left) => {
     const { pool } = await shop(null)
     await pool.query(`
       CREATE TABLE tags (id int PRIMARY KEY, name text, lang text);
@@ -206,6 +206,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     await add(pool, constraint, 'tags')
     expect(await repair(pool, { table: 'tags', constraint, onViolation })).toBeNull()
     expect(await ids(pool, 'SELECT id FROM tags ORDER BY id')).toEqual(left)
+    expect(await constraints(pool, 'tags')).toEqual({ posts_c: 'UNIQUE (name, lang)' })
     const validate = validateConstraint({ name: 'v', table: 'tags', constraintName: 'posts_c', constraint })
     expect(await runToEnd(pool, validate)).toBeNull()
     expect(await constraints(pool, 'tags')).toEqual({ posts_c: 'UNIQUE (name, lang)' })

@@ -85,7 +85,7 @@ const OPTIONS = [
  *
  * PostgreSQL: it is added NOT VALID, so that new rows obey it from now on, and the update that will validate the old
  * ones is enqueued, both in one transaction. The lock is waited for at most 400 ms a try, 30 tries; with `tx`, once.
- * `unique()` is only enqueued: its update, a `validateConstraint` with the same `constraint`, builds the index first.
+ * `unique()` is only enqueued: its update, with the same `constraint`, builds the index first.
  *
  * SQLite: the table is rebuilt in one transaction, and the update is recorded as finished, for nothing is left to
  * validate.

@@ -2,18 +2,20 @@ import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
 import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import type { Query } from '../../databases/database.js'
 import { classifyError } from '../../databases/error-class.js'
-import { quoteColumns, quoteIdentifier, quoteTable } from '../../databases/identifier.js'
 import { isLockError } from '../../databases/lock-timeout.js'
 import type { Constraint, UniqueConstraint } from './constraint.js'
 import { requireConstraint, requireSameDefinition, scratchSavepoint } from './existing-constraint.js'
+import { hasDuplicates } from './unique-constraint.js'
 import { VALIDATE_LOCK_TIMEOUT, validateSql } from './validate-constraint.js'
 
 /** What came of trying to validate a constraint in an open transaction, which is usable in any case. */
 export type ValidationOutcome =
-  { readonly outcome: 'valid' } | { readonly outcome: 'violated' | 'locked'; readonly error: Error }
+  | { readonly outcome: 'valid' }
+  | { readonly outcome: 'unbuilt' }
+  | { readonly outcome: 'violated' | 'locked'; readonly error: Error }
 
 /**
- * VALIDATE behind a savepoint. A unique constraint that isn't there yet counts as valid when no duplicates are.
+ * VALIDATE behind a savepoint. A unique constraint that isn't there yet is `unbuilt` when no duplicates are in its way.
  *
  * @throws ConstraintMissingError, ConstraintDefinitionError
  */
@@ -60,18 +62,10 @@ async function tryUnique(
   query: Query,
   table: PostgresRelation,
   constraintName: string,
-  { columns }: UniqueConstraint,
+  constraint: UniqueConstraint,
 ): Promise<ValidationOutcome> {
   await withoutTimeLimits(query)
-  const list = quoteColumns(columns, 'postgres')
-  const { rows } = await query(`
-    SELECT 1
-    FROM ${quoteTable(table, 'postgres')}
-    WHERE ${columns.map((column) => `${quoteIdentifier(column, 'postgres')} IS NOT NULL`).join(' AND ')}
-    GROUP BY ${list}
-    HAVING count(*) > 1
-    LIMIT 1`)
-  if (rows.length === 0) return { outcome: 'valid' }
+  if (!(await hasDuplicates(query, table, constraint))) return { outcome: 'unbuilt' }
   const error = new Error(`table "${table.name}" has duplicates under the unique constraint "${constraintName}"`)
   return { outcome: 'violated', error }
 }

@@ -2,11 +2,11 @@ import { systemClock } from '../../clock.js'
 import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
 import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import type { Query } from '../../databases/database.js'
-import { quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
+import { quoteColumns, quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
 import { LOCK_TIMEOUT_MS, retryForLock } from '../../databases/lock-timeout.js'
 import { UnsupportedError } from '../../errors.js'
-import { createIndex } from '../create-index.js'
-import { withSettings } from '../../databases/session-settings.js'
+import { createIndex, DuplicateKeysError } from '../create-index.js'
+import { withoutTimeouts, withSettings } from '../../databases/session-settings.js'
 import type { OneShotContext, OneShotUpdate } from '../definition.js'
 import type { UniqueConstraint } from './constraint.js'
 import { requirePostgresTable, requireSameDefinition, scratchTransaction } from './existing-constraint.js'
@@ -56,6 +56,40 @@ export async function attachUnique(
     random: Math.random,
     signal,
   })
+}
+
+/** Whether two rows have the same values, none of them NULL: NULLs are distinct. */
+export async function hasDuplicates(
+  query: Query,
+  table: PostgresRelation,
+  { columns }: UniqueConstraint,
+): Promise<boolean> {
+  const { rows } = await query(`
+    SELECT 1
+    FROM ${quoteTable(table, 'postgres')}
+    WHERE ${columns.map((column) => `${quoteIdentifier(column, 'postgres')} IS NOT NULL`).join(' AND ')}
+    GROUP BY ${quoteColumns(columns, 'postgres')}
+    HAVING count(*) > 1
+    LIMIT 1`)
+  return rows.length > 0
+}
+
+/** Builds and attaches it when no duplicates are in the way; those that come meanwhile are left to the caller. */
+export async function attachUniqueIfPossible(
+  context: OneShotContext<unknown, unknown>,
+  request: UniqueRequest,
+  constraint: UniqueConstraint,
+  index: OneShotUpdate<unknown, unknown>,
+): Promise<void> {
+  const { query } = context
+  const table = await requirePostgresTable(query, request.table)
+  if (await hasUnique(query, table, request.constraintName, constraint)) return
+  if (await withoutTimeouts(query, () => hasDuplicates(query, table, constraint))) return
+  try {
+    await attachUnique(context, request, constraint, index)
+  } catch (error) {
+    if (!(error instanceof DuplicateKeysError)) throw error
+  }
 }
 
 /** @throws UnsupportedError */

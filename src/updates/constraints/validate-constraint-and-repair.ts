@@ -1,5 +1,4 @@
 import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
-import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
 import type { Query, ReadContext } from '../../databases/database.js'
 import { quoteIdentifier, type TableName } from '../../databases/identifier.js'
@@ -9,7 +8,7 @@ import type { JsonObject } from '../../json.js'
 import { planWalk } from '../../keyset/walk.js'
 import { describe, wholeNumberProblems } from '../../options.js'
 import { commonDefinition } from '../define.js'
-import type { BatchContext, BatchedUpdate, BatchResult, CommonOptions } from '../definition.js'
+import type { BatchContext, BatchedUpdate, BatchResult, CommonOptions, PrepareContext } from '../definition.js'
 import { planKeeping } from '../delete-rows/move.js'
 import { ConnectionCache } from '../walk/connection-cache.js'
 import { walkFraction } from '../walk/fraction.js'
@@ -28,6 +27,7 @@ import {
 import { findViolations } from './find-violations.js'
 import { repairRange, type RepairPlan } from './repair-rows.js'
 import { tryValidate, withoutTimeLimits } from './try-validate.js'
+import { attachUniqueIfPossible, uniqueIndexUpdate } from './unique-constraint.js'
 import { repairColumns } from './violation.js'
 
 export interface ValidateAndRepairOptions extends CommonOptions {
@@ -76,8 +76,7 @@ const MAX_WALKS = 5
  * An update that validates a constraint and repairs the rows that violate it: it tries VALIDATE, walks the table in
  * batches by a unique key when rows violate it, and validates again. PostgreSQL.
  *
- * For `unique()` it repairs the duplicates and ends when there are none; let a `validateConstraint` of the same
- * constraint depend on it, which builds the index and adds the constraint.
+ * For `unique()` it repairs the duplicates, builds the index concurrently and makes it the constraint.
  *
  * The update fails at once with ConstraintViolationsError, CascadeRefusedError, RepairRefusedError,
  * RepairIncompleteError, ConstraintMissingError or ConstraintDefinitionError.
@@ -100,6 +99,7 @@ export function validateConstraintAndRepair(options: ValidateAndRepairOptions): 
   const common = commonDefinition('validateConstraintAndRepair', options, OPTIONS, optionProblems(options), [
     'postgres',
   ])
+  const { constraint } = options
   const plans = new ConnectionCache((context) => planRepair(context, options))
   return {
     ...common,
@@ -117,6 +117,18 @@ export function validateConstraintAndRepair(options: ValidateAndRepairOptions): 
       phase: stateOf(common.name, progress) === 'check' ? 'repairing' : 'validating',
       detail: `${savedCount(progress, 'repaired')} rows repaired`,
     }),
+    prepare:
+      constraint?.kind === 'unique'
+        ? async (context: PrepareContext<JsonObject>) => {
+            // In a transaction no index can be built beside the application.
+            if (stateOf(common.name, context.progress) === 'check') return
+            const index = uniqueIndexUpdate(options, constraint)
+            await context.session((session) => {
+              const oneShot = { ...context, session, query: session.query, tx: session.connection }
+              return attachUniqueIfPossible(oneShot, options, constraint, index)
+            })
+          }
+        : undefined,
     batch: (context: BatchContext<unknown, JsonObject, never>) =>
       // A report changes nothing, whatever somebody wrote into the row.
       stateOf(common.name, context.progress) === 'validate' || options.onViolation === 'report'
@@ -192,15 +204,9 @@ async function validateStep(
   const { constraint, constraintName } = options
   const table = await requirePostgresTable(query, options.table)
   const result = await tryValidate(query, table, constraintName, constraint)
-  if (result.outcome === 'valid') {
-    if (!(await isThere(query, table, constraintName))) {
-      log.warn(
-        { constraint: constraintName },
-        'the duplicates are gone, but the unique constraint is not there yet: a validateConstraint of it adds it',
-      )
-    }
-    return { items: 0, done: true, tune: false }
-  }
+  if (result.outcome === 'valid') return { items: 0, done: true, tune: false }
+  // The duplicates went after `prepare` had looked: it builds the index before the next batch.
+  if (result.outcome === 'unbuilt') return { items: 0, tune: false }
   if (result.outcome === 'locked') {
     const lockTries = savedCount(progress, 'lock_tries') + 1
     if (lockTries >= MAX_LOCK_TRIES) {
@@ -223,10 +229,6 @@ async function validateStep(
   log.info({ constraint: constraintName, error: result.error.message }, 'rows violate the constraint; walks the table')
   const repaired = savedCount(progress, 'repaired')
   return { items: 0, progress: { state: 'check', lower_bound: null, walks, repaired }, tune: false }
-}
-
-async function isThere(query: Query, { oid }: PostgresRelation, constraintName: string): Promise<boolean> {
-  return (await findPostgresConstraint(query, oid, constraintName)) !== null
 }
 
 async function checkStep(

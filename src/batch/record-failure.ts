@@ -87,7 +87,9 @@ async function count<Tx>(
   })
 }
 
-// The message of any error goes into a row: PostgreSQL's TEXT holds no NUL, and nobody reads megabytes.
+// With what to do next, for whoever reads the status. Any error may come: PostgreSQL's TEXT holds no NUL, and nobody
+// reads megabytes.
 function storable(error: Error): string {
-  return String(error.message).slice(0, 10_000).replaceAll('\0', '\uFFFD').toWellFormed()
+  const text = error instanceof EvenkeelError ? `${error.message}. ${error.hint}` : String(error.message)
+  return text.slice(0, 10_000).replaceAll('\0', '\uFFFD').toWellFormed()
 }

@@ -54,7 +54,7 @@ export class ConstraintViolationsError extends EvenkeelError {
     const over = limit === undefined ? '' : `, more than maxViolations (${limit})`
     super(
       'CONSTRAINT_VIOLATIONS',
-      `${rows} of table "${table}" violate constraint "${constraint}"${over}${samplesText(samples)}`,
+      `${rows} of table "${table}" ${count === 1 ? 'violates' : 'violate'} constraint "${constraint}"${over}${samplesText(samples)}`,
       {
         hint:
           limit === undefined

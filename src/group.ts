@@ -22,6 +22,9 @@ export class BackgroundUpdaterGroup {
 
   /** @throws ConfigurationError when two updaters have the same `databaseName` */
   constructor(updaters: Iterable<BackgroundUpdater>) {
+    if (typeof (updaters as Partial<typeof updaters> | null | undefined)?.[Symbol.iterator] !== 'function') {
+      throw new ConfigurationError('BackgroundUpdaterGroup', ['give an array of updaters, one for each database'])
+    }
     const byName = new Map<string, BackgroundUpdater>()
     const problems: string[] = []
     for (const updater of updaters) {

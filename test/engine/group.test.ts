@@ -31,6 +31,13 @@ describeDatabases('a group of databases', ({ fresh }) => {
     expect(await group.runToCompletion()).toMatchObject({ main: { completed: ['a'] }, state: { completed: [] } })
   })
 
+  it('is refused without updaters, with a typed error', () => {
+    for (const nonsense of [undefined, {}, 7, []]) {
+      const error = expect.objectContaining({ code: 'CONFIGURATION' }) as Error
+      expect(() => new BackgroundUpdaterGroup(nonsense as never)).toThrow(error)
+    }
+  })
+
   it('when one cannot start, none runs', async () => {
     const main = await installed(await fresh(), { databaseName: 'main' })
     const state = uninstalled(await fresh(), { databaseName: 'state' })

@@ -108,30 +108,32 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     )
   }
 
-  it('cancelled and enqueued again in the middle of a batch: the old batch does not commit into the new row', async () => {
-    if (dialect === 'sqlite') return
-    const database = await fresh()
-    const running = gate()
-    const finish = gate()
-    let calls = 0
-    const walk = update('walk', async () => {
-      calls += 1
-      running.open()
-      await finish.opened
-      return { items: 1, progress: { call: calls } }
+  // On SQLite the open batch holds the write lock: nobody can cancel in its middle.
+  if (dialect === 'postgres') {
+    it('cancelled and enqueued again in the middle of a batch: the old batch does not commit into the new row', async () => {
+      const database = await fresh()
+      const running = gate()
+      const finish = gate()
+      let calls = 0
+      const walk = update('walk', async () => {
+        calls += 1
+        running.open()
+        await finish.opened
+        return { items: 1, progress: { call: calls } }
+      })
+      const runner = await installed(database, { updates: [walk] })
+      const person = uninstalled({ database: database.another() })
+      await runner.enqueue(walk)
+      const batch = runner.runNextBatch()
+      await running.opened
+      await person.cancel('walk')
+      await person.enqueue('walk')
+      finish.open()
+      expect((await batch).ran).toBeNull()
+      expect((await runner.databaseStatus()).updates).toMatchObject([{ progress: {}, batches: 0 }])
+      expect((await runner.runNextBatch()).ran).toBe('walk')
     })
-    const runner = await installed(database, { updates: [walk] })
-    const person = uninstalled({ database: database.another() })
-    await runner.enqueue(walk)
-    const batch = runner.runNextBatch()
-    await running.opened
-    await person.cancel('walk')
-    await person.enqueue('walk')
-    finish.open()
-    expect((await batch).ran).toBeNull()
-    expect((await runner.databaseStatus()).updates).toMatchObject([{ progress: {}, batches: 0 }])
-    expect((await runner.runNextBatch()).ran).toBe('walk')
-  })
+  }
 
   it('what is not queued is a typed error, and what changes nothing is no event', async () => {
     const updater = await installed(await fresh(), { updates: [noting([], 'a')] })

@@ -7,6 +7,9 @@ export default defineConfig({
     'src/databases/drivers/pg.ts',
     'src/databases/drivers/better-sqlite3.ts',
     'src/testing/index.ts',
+    'src/worker/index.ts',
+    // Nobody imports it: it is what a thread is begun with.
+    'src/worker/thread.ts',
     'src/cli/main.ts',
   ],
   outDir: 'dist',

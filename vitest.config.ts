@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^evenkeel\/pg$/, replacement: source('databases/drivers/pg.ts') },
       { find: /^evenkeel\/better-sqlite3$/, replacement: source('databases/drivers/better-sqlite3.ts') },
       { find: /^evenkeel\/testing$/, replacement: source('testing/index.ts') },
+      { find: /^evenkeel\/worker$/, replacement: source('worker/index.ts') },
     ],
   },
   test: {

@@ -1,7 +1,7 @@
 import type { Capabilities, Database, Dialect } from './databases/database.js'
 import { parseDatabaseUrl } from './databases/database-url.js'
 import { ConfigurationError } from './errors.js'
-import { describe, unknownOptionProblems } from './options.js'
+import { describe, requireReadable, unknownOptionProblems } from './options.js'
 import { resolveSettings, type UpdaterOptions } from './settings.js'
 
 /** What any adapter returns, whatever its transactions are. */
@@ -67,6 +67,7 @@ export interface ConfiguredDatabase {
  * @throws ConfigurationError with every problem; `subject` says of what
  */
 export function configuredDatabases(config: unknown, subject: string): ConfiguredDatabase[] {
+  requireReadable(subject, config)
   if (!isPlainObject(config)) {
     throw new ConfigurationError(subject, [`it must be an object, not ${describe(config)}`])
   }

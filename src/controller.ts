@@ -1,5 +1,5 @@
 import { ConfigurationError, EvenkeelError } from './errors.js'
-import { unknownOptionProblems, describe } from './options.js'
+import { unknownOptionProblems, describe, requireReadable } from './options.js'
 
 /** What a controller is told about the batch that wants to start. */
 export interface ControllerInfo {
@@ -38,6 +38,7 @@ export class ControllerError extends EvenkeelError {
 }
 
 export function checkController(controller: Controller): void {
+  requireReadable('registerController', controller)
   if (typeof controller !== 'object' || controller === null)
     throw new ConfigurationError('registerController', ['give an object with onUpdate'])
   const problems = unknownOptionProblems(controller, ['onUpdate', 'defaultBatchSize', 'minBatchSize'])

@@ -16,12 +16,16 @@ export class EvenkeelError extends Error {
   }
 }
 
+// Of problems in a message; whoever passes something odd passes thousands of them.
+const MOST_SHOWN = 20
+
 /** Options or a configuration file that can't be used. Carries every problem that was found, not only the first. */
 export class ConfigurationError extends EvenkeelError {
   readonly problems: readonly string[]
 
   constructor(subject: string, problems: readonly string[], cause?: unknown) {
-    super('CONFIGURATION', `${subject}: ${problems.join('; ')}`, {
+    const more = problems.length > MOST_SHOWN ? `; and ${problems.length - MOST_SHOWN} more` : ''
+    super('CONFIGURATION', `${subject}: ${problems.slice(0, MOST_SHOWN).join('; ')}${more}`, {
       hint: 'Correct the named options; nothing was started or changed.',
       permanent: true,
       cause,
@@ -272,6 +276,26 @@ export class UnsupportedError extends EvenkeelError {
   }
 }
 
+/** The database didn't answer in time: the server, or what stands between, is gone without closing the connection. */
+export class NoAnswerError extends EvenkeelError {
+  constructor(ms: number, cause?: unknown) {
+    super('NO_ANSWER', `the database gave no answer within ${ms} ms`, {
+      hint: 'Nothing to do when it comes back: the runner waits. Else look at the network, and for who holds locks on the queue.',
+      cause,
+    })
+  }
+}
+
+/** All connections of the pool were in use for longer than a statement on the queue may take. */
+export class PoolExhaustedError extends EvenkeelError {
+  constructor(cause?: unknown) {
+    super('POOL_EXHAUSTED', 'no connection of the pool became free', {
+      hint: 'Give the pool at least three connections for the updater: a batch, its heartbeat, and your questions.',
+      cause,
+    })
+  }
+}
+
 /** A transaction was opened inside another one of the same connection. */
 export class NestedTransactionError extends EvenkeelError {
   constructor() {
@@ -292,7 +316,27 @@ export class TransactionRolledBackError extends EvenkeelError {
 
 /** What an update needs of the schema isn't there: a table, a column, a unique key. */
 export class SchemaMismatchError extends EvenkeelError {
-  constructor(subject: string, reason: string, hint: string) {
+  /** A table or column doesn't exist: the update is paused, and may go on when it is there again. */
+  readonly missing: boolean
+
+  constructor(subject: string, reason: string, hint: string, { missing = false }: { readonly missing?: boolean } = {}) {
     super('SCHEMA_MISMATCH', `${subject}: ${reason}`, { hint, permanent: true })
+    this.missing = missing
+  }
+}
+
+/** The definition of an update isn't the one that its progress was made with. The update was paused. */
+export class DefinitionChangedError extends EvenkeelError {
+  constructor(name: string, batches: number) {
+    super(
+      'DEFINITION_CHANGED',
+      `the definition of update "${name}" changed since its first batch; ${batches} batches were done with the earlier one`,
+      {
+        hint:
+          'If going on from there is right, accept it: `evenkeel resume NAME --accept-changes`, or ' +
+          '`updater.resume(name, { acceptChanges: true })`. Else cancel it and enqueue it again: it starts anew.',
+        permanent: true,
+      },
+    )
   }
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError } from './errors.js'
+import { describe, requireReadable } from './options.js'
 import type { DatabaseStatus, Status } from './status.js'
 import type { BackgroundUpdater, StopOptions, UpdateReference } from './updater.js'
 import type { CompletionResult } from './run-to-completion.js'
@@ -22,12 +23,17 @@ export class BackgroundUpdaterGroup {
 
   /** @throws ConfigurationError when two updaters have the same `databaseName` */
   constructor(updaters: Iterable<BackgroundUpdater>) {
+    requireReadable('BackgroundUpdaterGroup', updaters)
     if (typeof (updaters as Partial<typeof updaters> | null | undefined)?.[Symbol.iterator] !== 'function') {
       throw new ConfigurationError('BackgroundUpdaterGroup', ['give an array of updaters, one for each database'])
     }
     const byName = new Map<string, BackgroundUpdater>()
     const problems: string[] = []
     for (const updater of updaters) {
+      if (typeof (updater as Partial<BackgroundUpdater> | null | undefined)?.databaseStatus !== 'function') {
+        problems.push(`${describe(updater)} is no BackgroundUpdater`)
+        continue
+      }
       if (byName.has(updater.databaseName))
         problems.push(`two updaters have the databaseName "${updater.databaseName}"`)
       byName.set(updater.databaseName, updater)

@@ -1,4 +1,13 @@
-export { BackgroundUpdater, type NextBatchResult, type StopOptions, type UpdateReference } from './updater.js'
+export {
+  BackgroundUpdater,
+  type NextBatchResult,
+  type SetOptions,
+  type StopOptions,
+  type UpdateReference,
+} from './updater.js'
+export type { PaceReport, Why } from './explain.js'
+export type { StoredSetting } from './live/stored-settings.js'
+export type { AuditEntry } from './queue/audit.js'
 export { BackgroundUpdaterGroup } from './group.js'
 export {
   defineConfig,
@@ -10,12 +19,12 @@ export {
 } from './config.js'
 export { UpdaterStatus, type UpdaterStatusCode, type UpdaterStatusName } from './updater-status.js'
 export type { UpdaterOptions } from './settings.js'
-export type { DatabaseStatus, Status, UpdatePerformance, UpdateStatus } from './status.js'
+export type { DatabaseStatus, LaneStatus, Status, UpdatePerformance, UpdateStatus } from './status.js'
 export type { CompletionOptions, CompletionResult } from './run-to-completion.js'
 export type { WaitOptions } from './wait-for.js'
 export type { Controller, ControllerHandle, ControllerInfo } from './controller.js'
 export { ControllerError } from './controller.js'
-export type { EnqueueOptions, Reasoned, RetryOptions } from './queue/control.js'
+export type { AcceptingOptions, EnqueueOptions, Reasoned, RetryOptions } from './queue/control.js'
 export type { Quarantine } from './queue/quarantine.js'
 export type { HistoryEntry } from './queue/history.js'
 export type { Waiting, WaitingCode } from './queue/reasons.js'
@@ -51,7 +60,10 @@ export {
   type RowChange,
   type RowContext,
 } from './updates/row-backfill.js'
-export { deleteRows, RowsNotKeptError, type DeleteRowsOptions } from './updates/delete-rows.js'
+export { deleteRows, DeleteLimitError, RowsNotKeptError, type DeleteRowsOptions } from './updates/delete-rows.js'
+export type { Preview, PreviewContext } from './updates/preview/preview.js'
+export { WalkChangedError } from './updates/walk/over.js'
+export type { RowLimit } from './updates/row-limit.js'
 export * from './updates/create-index.js'
 export {
   check,
@@ -84,16 +96,45 @@ export * from './updates/constraints/errors.js'
 export { guardedTuner, type GuardedTunerOptions } from './pacing/tuner-guarded.js'
 export { emaTuner } from './pacing/tuner-ema.js'
 export type { Tuner, TunerContext, TunerDecision, TunerFactory, TunerSample } from './pacing/tuner.js'
+export {
+  adaptivePace,
+  type AdaptivePace,
+  type AdaptivePaceOptions,
+  type PaceKnobs,
+  type PacePreset,
+} from './pacing/adaptive-pace.js'
+export type { Budgets } from './pacing/budgets/budgets.js'
+export type { Windows } from './pacing/windows/windows.js'
 export { fixedPace, noPace } from './pacing/fixed-pace.js'
-export type { Pace, PaceContext, Pause } from './pacing/pace.js'
 export type {
+  BatchLimits,
+  Pace,
+  PaceContext,
+  PaceDecision,
+  PaceExplanation,
+  PaceInput,
+  PaceSample,
+  Pause,
+} from './pacing/pace.js'
+export type { Reading, SignalKind, SignalSample, Verdict } from './pacing/reading.js'
+export { signal, type SignalOptions } from './signals/own-signal.js'
+export { postgresSignals, type PostgresSignalsOptions } from './signals/postgres-signals.js'
+export { sqliteSignals, type SqliteSignalsOptions } from './signals/sqlite-signals.js'
+export type { SignalsOption } from './signals/option.js'
+export type { Signal, SignalContext } from './signals/signal.js'
+export type { SignalSet } from './signals/signal-set.js'
+export type {
+  BusyWaits,
   Capabilities,
+  Closing,
   Database,
   Dialect,
+  PipelineOptions,
   Query,
   QueryResult,
   ReadContext,
   Session,
+  Statement,
   TransactionOptions,
 } from './databases/database.js'
 export type { TableName } from './databases/identifier.js'
@@ -103,6 +144,6 @@ export type { UpdaterEvents } from './observe/events.js'
 export type { JsonObject, JsonValue } from './json.js'
 export * from './errors.js'
 export { HandlerConnectionError } from './batch/handler-connection.js'
-export { ResultMissingError } from './batch/run-one-shot.js'
+export { ResultMissingError, SessionNotPinnedError } from './batch/run-one-shot.js'
 export { UpdaterStoppedError } from './run-to-completion.js'
 export * from './updates/constraints/sqlite-rebuild/errors.js'

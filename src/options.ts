@@ -1,4 +1,32 @@
+import { ConfigurationError } from './errors.js'
+
 /** Checks of options, shared by everything that takes some: each returns the problems it found, as sentences. */
+
+// Deeper than options go; what a value of theirs holds is looked at by whoever takes it.
+const READ_DEPTH = 4
+
+/**
+ * Refuses options that can't even be read: a getter or a proxy that throws, a proxy that was revoked.
+ *
+ * @throws ConfigurationError
+ */
+export function requireReadable(subject: string, ...given: readonly unknown[]): void {
+  const seen = new Set<object>()
+  const read = (value: unknown, depth: number): void => {
+    if (typeof value !== 'object' || value === null || depth > READ_DEPTH || seen.has(value)) return
+    seen.add(value)
+    const prototype: unknown = Object.getPrototypeOf(value)
+    // An adapter or a signal is used, not read.
+    if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return
+    for (const key of Object.keys(value)) read((value as Record<string, unknown>)[key], depth + 1)
+  }
+  try {
+    read(given, 0)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'reading it throws'
+    throw new ConfigurationError(subject, [`it can't be read: ${reason}`], error)
+  }
+}
 
 /** Names that an options object has but should not have, each with the name that was probably meant. */
 export function unknownOptionProblems(options: object, known: readonly string[]): string[] {
@@ -8,6 +36,26 @@ export function unknownOptionProblems(options: object, known: readonly string[])
       const meant = closest(key, known)
       return `unknown option "${key}"${meant === undefined ? '' : `; did you mean "${meant}"?`}`
     })
+}
+
+/**
+ * Refuses what isn't an object of options that can be read.
+ *
+ * @throws ConfigurationError
+ */
+export function requireOptions(subject: string, options: unknown): void {
+  requireReadable(subject, options)
+  if (typeof options === 'object' && options !== null) return
+  throw new ConfigurationError(subject, [`options must be an object, not ${describe(options)}`])
+}
+
+/** A text that is left out or that any database can store. */
+export function textProblems(name: string, value: unknown): string[] {
+  if (value === undefined) return []
+  if (typeof value !== 'string') return [`${name} must be a text, not ${describe(value)}`]
+  return value.includes('\0') || !value.isWellFormed()
+    ? [`${name} ${describe(value)} contains a character that a database can't store`]
+    : []
 }
 
 /** A count that is left out or a whole number of at least `minimum`. */
@@ -22,6 +70,44 @@ export function durationProblems(name: string, value: unknown): string[] {
   if (value === undefined) return []
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return []
   return [`${name} must be a number of milliseconds above 0, not ${describe(value)}`]
+}
+
+// More would only wait for each other: a server has fewer cores, and a pool fewer connections.
+const MAX_LANES = 64
+
+/** How many ranges of a walk are worked on at the same time. */
+export function lanesProblems(lanes: unknown): string[] {
+  if (lanes === undefined || (Number.isInteger(lanes) && (lanes as number) >= 1 && (lanes as number) <= MAX_LANES))
+    return []
+  return [`lanes must be a whole number from 1 to ${MAX_LANES}, not ${describe(lanes)}`]
+}
+
+/** What a check finds. A value that can't even be read, such as a revoked proxy, is a problem too. */
+export function problemsFound(check: () => string[]): string[] {
+  try {
+    return check()
+  } catch (error) {
+    return [`an option can't be read: ${error instanceof Error ? error.message : String(error)}`]
+  }
+}
+
+/** An object that is left out or has all of the methods. */
+export function methodProblems(option: string, value: unknown, methods: readonly string[]): string[] {
+  if (value === undefined) return []
+  return problemsFound(() => {
+    const given = value as Record<string, unknown> | null
+    const missing = methods.filter((method) => typeof given?.[method] !== 'function')
+    return missing.length === 0 ? [] : [`${option} has no ${missing.join('(), ')}()`]
+  })
+}
+
+/** What an adapter returns. */
+export function databaseProblems(database: unknown): string[] {
+  const missing = methodProblems('database', database ?? null, ['transaction', 'session', 'query', 'close'])
+  const dialect = (database as { dialect?: unknown } | null | undefined)?.dialect
+  return missing.length === 0 && (dialect === 'postgres' || dialect === 'sqlite')
+    ? []
+    : ['database must be what fromPg, fromBetterSqlite3 or another adapter returns']
 }
 
 /** The known name that is nearest to a misspelt one, when it is near enough to be meant. */
@@ -40,10 +126,23 @@ export function closest(name: string, known: readonly string[]): string | undefi
 
 /** A value as a message shows it. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}…` : value)
   if (typeof value === 'function') return 'a function'
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
+  if (typeof value === 'object' && value !== null) return isArray(value) ? 'an array' : 'an object'
   return String(value)
+}
+
+// Nobody reads more of it.
+const LONGEST_TEXT = 200
+
+// Of a proxy that was revoked nothing can be told.
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value)
+  } catch {
+    return false
+  }
 }
 
 // Optimal string alignment: Levenshtein, with two swapped neighbours as one slip. Long names are cut: nobody misspells

@@ -42,7 +42,7 @@ export class Registry<Tx> {
         throw new UnsupportedError(
           `${subject} needs a session of its own, which`,
           'a connection through a transaction-mode pooler',
-          'Run it in a process that connects to the server directly.',
+          'Give a pool that reaches the server itself, `fromPg(pool, { transactionPooler: true, direct })`, or run it in a process that connects directly.',
         )
       }
     }

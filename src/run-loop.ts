@@ -1,9 +1,12 @@
+/** `rested` when the batch may start, `interrupted` when somebody wants the loop to look again. */
+export type Rest = 'not needed' | 'rested' | 'interrupted'
+
 /** The steps of a runner. Each is a room of its own; the loop only says in which order they come. */
 export interface LoopSteps<Next> {
   /** The first runnable update by the queue's order, or null. */
   pick(): Promise<Next | null>
-  /** Pauses before a batch. `rested` when the batch may start, `interrupted` when somebody wants the loop to look again. */
-  rest(next: Next): Promise<'not needed' | 'rested' | 'interrupted'>
+  /** Pauses before a batch. */
+  rest(next: Next): Promise<Rest>
   /** One batch: fence, handler, progress, commit. */
   batch(next: Next): Promise<void>
   /** Waits until something may have become runnable. */

@@ -4,10 +4,22 @@ import type { Database } from './databases/database.js'
 import { identifierProblem } from './databases/identifier.js'
 import { ConfigurationError } from './errors.js'
 import { harmless, stderrLogger, type Logger } from './observe/logger.js'
-import { describe, durationProblems, unknownOptionProblems } from './options.js'
+import {
+  databaseProblems,
+  describe,
+  durationProblems,
+  lanesProblems,
+  methodProblems,
+  requireReadable,
+  unknownOptionProblems,
+  problemsFound,
+} from './options.js'
+import { budgetProblems, type Budgets } from './pacing/budgets/budgets.js'
 import type { Pace } from './pacing/pace.js'
 import type { TunerFactory } from './pacing/tuner.js'
 import { guardedTuner } from './pacing/tuner-guarded.js'
+import { windowProblems, type Windows } from './pacing/windows/windows.js'
+import { signalsProblems, type SignalsOption } from './signals/option.js'
 import { settingsProblems } from './updates/define.js'
 import type { UpdateDefinition, UpdateSettings } from './updates/definition.js'
 
@@ -32,8 +44,30 @@ export interface UpdaterOptions<Tx = unknown> {
   readonly tuner?: TunerFactory
   /** Cancels a batch that takes longer than this many times its target. At least 1. Default: no deadline. */
   readonly deadline?: number
-  /** When the next batch may start. Default `fixedPace({ sleepMs: 1000 })`. */
+  /** A statement of a batch is cancelled by the server after this time, in ms; 0 is no limit. Default 60 000. PostgreSQL. */
+  readonly statementTimeoutMs?: number
+  /** How long a batch waits for somebody else's lock, holding its own, in ms; 0 is no limit. Default 1 000. PostgreSQL. */
+  readonly lockTimeoutMs?: number
+  /** A batch that leaves its transaction idle this long loses it, in ms; 0 is no limit. Default 60 000. PostgreSQL. */
+  readonly idleInTransactionTimeoutMs?: number
+  /**
+   * Batches are committed without waiting for the disk: a crash of the server loses work and progress together. Default
+   * true. The last batch of an update waits. PostgreSQL.
+   */
+  readonly asynchronousCommit?: boolean
+  /** When the next batch may start. Default `adaptivePace()`. */
   readonly pace?: Pace
+  /** What is measured for the pace. Default `auto`: all that is ready-made for the database. */
+  readonly signals?: SignalsOption
+  /** What the work may use up, with any pace. Default: all it likes. */
+  readonly budgets?: Budgets
+  /** When batches may start, with any pace, as `'Mon-Fri 22:00-06:00 Europe/Berlin'`. Default: always. */
+  readonly windows?: Windows
+  /**
+   * Into how many ranges a big walk is split, and how many of them this process works on at the same time; 1 to 64.
+   * Default 1. An update's own `lanes` wins. PostgreSQL only; the pool needs two connections more than that.
+   */
+  readonly lanes?: number
   /** Failures in a row before an update is failed. Default 5. */
   readonly maxAttempts?: number
   /** `isolate` fails the one update and goes on; `abort` stops the updater. Default `isolate`. */
@@ -60,7 +94,15 @@ export interface ResolvedSettings {
   readonly maxBatchSize: number
   readonly tuner: TunerFactory
   readonly deadline: number | undefined
+  readonly statementTimeoutMs: number
+  readonly lockTimeoutMs: number
+  readonly idleInTransactionTimeoutMs: number
+  readonly asynchronousCommit: boolean
   readonly pace: Pace | undefined
+  readonly signals: SignalsOption
+  readonly budgets: Budgets
+  readonly windows: Windows
+  readonly lanes: number
   readonly maxAttempts: number
   readonly onFailure: 'isolate' | 'abort'
   readonly leaseMs: number
@@ -68,6 +110,7 @@ export interface ResolvedSettings {
   readonly logger: Logger
   readonly clock: Clock
   readonly owner: string | undefined
+  readonly changed?: ChangedSettings
 }
 
 const OPTIONS = [
@@ -81,7 +124,15 @@ const OPTIONS = [
   'maxBatchSize',
   'tuner',
   'deadline',
+  'statementTimeoutMs',
+  'lockTimeoutMs',
+  'idleInTransactionTimeoutMs',
+  'asynchronousCommit',
   'pace',
+  'signals',
+  'budgets',
+  'windows',
+  'lanes',
   'maxAttempts',
   'onFailure',
   'leaseMs',
@@ -100,9 +151,10 @@ const MAX_BATCH_SIZE = 100_000
  * @throws ConfigurationError
  */
 export function resolveSettings<Tx>(options: UpdaterOptions<Tx>): ResolvedSettings {
+  requireReadable('BackgroundUpdater', options)
   if (typeof options !== 'object' || options === null)
     throw new ConfigurationError('BackgroundUpdater', ['options must be an object'])
-  const problems = problemsOf(options)
+  const problems = problemsFound(() => problemsOf(options))
   if (problems.length > 0) throw new ConfigurationError('BackgroundUpdater', problems)
   const minBatchSize = options.minBatchSize ?? 1
   const maxBatchSize = options.maxBatchSize ?? Math.max(MAX_BATCH_SIZE, minBatchSize)
@@ -115,7 +167,15 @@ export function resolveSettings<Tx>(options: UpdaterOptions<Tx>): ResolvedSettin
     maxBatchSize,
     tuner: options.tuner ?? guardedTuner(),
     deadline: options.deadline,
+    statementTimeoutMs: options.statementTimeoutMs ?? 60_000,
+    lockTimeoutMs: options.lockTimeoutMs ?? 1_000,
+    idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs ?? 60_000,
+    asynchronousCommit: options.asynchronousCommit ?? true,
     pace: options.pace,
+    signals: options.signals ?? 'auto',
+    budgets: options.budgets ?? {},
+    windows: options.windows ?? [],
+    lanes: options.lanes ?? 1,
     maxAttempts: options.maxAttempts ?? 5,
     onFailure: options.onFailure ?? 'isolate',
     leaseMs: options.leaseMs ?? 15_000,
@@ -138,7 +198,12 @@ function problemsOf<Tx>(options: UpdaterOptions<Tx>): string[] {
     ...nameProblems('owner', options.owner),
     ...methodProblems('logger', options.logger, ['debug', 'info', 'warn', 'error']),
     ...methodProblems('clock', options.clock, ['nowMs', 'sleep']),
+    ...lanesProblems(options.lanes),
+    ...oneLaneProblems(options),
     ...methodProblems('pace', options.pace, ['beforeBatch']),
+    ...signalsProblems(options.signals),
+    ...budgetProblems(options.budgets, options.database?.dialect),
+    ...windowProblems(options.windows),
   ]
   if (options.schema !== undefined) {
     const problem = identifierProblem(options.schema, options.database?.dialect)
@@ -151,17 +216,25 @@ function problemsOf<Tx>(options: UpdaterOptions<Tx>): string[] {
   return problems
 }
 
+// Two writers of SQLite would only wait for each other, and nobody could take over a lane from another connection.
+function oneLaneProblems<Tx>({ database, lanes = 1, updates }: UpdaterOptions<Tx>): string[] {
+  if (database?.dialect !== 'sqlite') return []
+  const why = 'SQLite has one writer, so a walk there has one lane'
+  const problems = lanes > 1 ? [`lanes must be 1, not ${lanes}: ${why}`] : []
+  for (const update of Array.isArray(updates) ? (updates as readonly Partial<UpdateDefinition>[]) : []) {
+    const wanted = update !== null && update?.oneShot === false ? (update.lanes?.wanted ?? 1) : 1
+    if (wanted > 1 && update.on !== 'postgres') {
+      problems.push(`update "${update.name}" has lanes: ${wanted}: ${why}; leave it out, or set on: 'postgres'`)
+    }
+  }
+  return problems
+}
+
 function timerProblems(name: string, value: number | undefined): string[] {
-  if (value !== undefined && value > LONGEST_TIMER_MS && Number.isFinite(value)) {
+  if (typeof value === 'number' && value > LONGEST_TIMER_MS && Number.isFinite(value)) {
     return [`${name} must be at most ${LONGEST_TIMER_MS} ms, the longest that a timer takes, not ${value}`]
   }
   return durationProblems(name, value)
-}
-
-function databaseProblems(database: unknown): string[] {
-  const methods = ['transaction', 'session', 'query', 'close']
-  const problems = methodProblems('database', database ?? null, methods)
-  return problems.length === 0 ? [] : ['database must be what fromPg, fromBetterSqlite3 or another adapter returns']
 }
 
 function updatesProblems(updates: unknown): string[] {
@@ -188,14 +261,21 @@ function nameProblems(option: string, value: unknown): string[] {
   return [`${option} must be a name, not ${describe(value)}`]
 }
 
-function methodProblems(option: string, value: unknown, methods: readonly string[]): string[] {
-  if (value === undefined) return []
-  const missing = methods.filter((method) => typeof (value as Record<string, unknown> | null)?.[method] !== 'function')
-  return missing.length === 0 ? [] : [`${option} has no ${missing.join('(), ')}()`]
+/** What of the settings was changed while updates run; null asks for what is for all of them. */
+export interface ChangedSettings {
+  of(updateName: string | null): { readonly targetMs?: number; readonly maxBatchSize?: number; readonly lanes?: number }
 }
 
-/** The sizes and the target of one update, before a controller has its say. */
-export function settingsOf(settings: ResolvedSettings, own: UpdateSettings) {
+/**
+ * The sizes and the target of one update, before a controller has its say: what was changed for it while it runs, else
+ * what its definition says, else what was changed for all, else the updater's option.
+ */
+export function settingsOf(
+  options: ResolvedSettings,
+  definition: { readonly name: string; readonly settings: UpdateSettings },
+) {
+  const settings = { ...options, ...options.changed?.of(null) }
+  const own = { ...definition.settings, ...options.changed?.of(definition.name) }
   const minBatchSize = own.minBatchSize ?? Math.min(settings.minBatchSize, own.maxBatchSize ?? Infinity)
   return {
     targetMs: own.targetMs ?? settings.targetMs,
@@ -204,6 +284,16 @@ export function settingsOf(settings: ResolvedSettings, own: UpdateSettings) {
     maxBatchSize: Math.max(own.maxBatchSize ?? settings.maxBatchSize, minBatchSize),
     tuner: own.tuner ?? settings.tuner,
     deadline: own.deadline ?? settings.deadline,
+    statementTimeoutMs: own.statementTimeoutMs ?? settings.statementTimeoutMs,
+    lockTimeoutMs: own.lockTimeoutMs ?? settings.lockTimeoutMs,
+    idleInTransactionTimeoutMs: own.idleInTransactionTimeoutMs ?? settings.idleInTransactionTimeoutMs,
+    asynchronousCommit: own.asynchronousCommit ?? settings.asynchronousCommit,
     maxAttempts: own.maxAttempts ?? settings.maxAttempts,
   }
+}
+
+/** How many lanes an update is to have, by the same order of precedence. */
+export function lanesWanted(options: ResolvedSettings, updateName: string, ofDefinition: number | undefined): number {
+  const { changed } = options
+  return changed?.of(updateName).lanes ?? ofDefinition ?? changed?.of(null).lanes ?? options.lanes
 }

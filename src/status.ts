@@ -1,8 +1,12 @@
 import type { Database } from './databases/database.js'
 import type { JsonObject, JsonValue } from './json.js'
-import { etaSeconds, itemsPerSecond, restoreStatistics, type Statistics } from './pacing/statistics.js'
+import { etaSeconds } from './pacing/eta.js'
+import { statisticsOfLanes } from './lane-statistics.js'
+import { furthest, itemsPerSecond, restoreStatistics, type Statistics } from './pacing/statistics.js'
+import type { LaneRow } from './queue/lane-store.js'
+import { isTooDeep } from './queue/progress.js'
 import type { QueueStore } from './queue/queue-store.js'
-import { explainQueue, needsPerson, type Waiting } from './queue/reasons.js'
+import { explainQueue, needsPerson, PAUSED_BY_US, type Waiting, type WaitingCode } from './queue/reasons.js'
 import type { QueueRowDetails } from './queue/row.js'
 import { readDisabled, type Disabled } from './queue/switch.js'
 import type { Registry } from './registry.js'
@@ -33,8 +37,25 @@ export interface UpdateStatus {
   /** Why it isn't run now, by this process or any. */
   readonly waiting: Waiting | null
   readonly lastError: string | null
+  /** Who runs it; of an update in lanes, the first of those who do. */
   readonly owner: string | null
+  /** The ranges that its walk was split into; empty while it walks as one. */
+  readonly lanes: readonly LaneStatus[]
   readonly performance: UpdatePerformance
+}
+
+/** One lane of an update that was split. */
+export interface LaneStatus {
+  readonly lane: number
+  readonly state: 'waiting' | 'running' | 'finished'
+  /** Share of its own range, 0 to 1; null when it can't be told. */
+  readonly fraction: number | null
+  readonly items: number
+  readonly batches: number
+  /** Who works on it; null when nobody does. */
+  readonly owner: string | null
+  /** ISO time in UTC until which it waits after a failure, else null. */
+  readonly backsOffUntil: string | null
 }
 
 /** What an update did since it was enqueued; null where nothing was measured yet. */
@@ -84,10 +105,26 @@ export async function readStatus<Tx>(source: StatusSource<Tx>): Promise<Database
   const { store, registry, owner } = source
   const [rows, disabled] = await Promise.all([store.details(), readDisabled(store.read, store.tables)])
   const reasons = explainQueue(rows, { owner, hasHandler: (name) => registry.has(name) })
-  for (const [name, reason] of source.localReasons) if (!reasons.has(name)) reasons.set(name, reason)
-  if (disabled) for (const row of rows) if (!reasons.has(row.name)) reasons.set(row.name, switchedOff(disabled))
+  const local = [...source.localReasons]
+  const add = (name: string, reason: Waiting) => reasons.has(name) || reasons.set(name, reason)
+  for (const [name, reason] of local) if (reason.code !== 'throttled') add(name, reason)
+  if (disabled) {
+    for (const row of rows) {
+      // What it waited for until a moment ago isn't why it waits now.
+      if (reasons.get(row.name)?.code === 'throttled') reasons.delete(row.name)
+      add(row.name, switchedOff(disabled))
+    }
+  }
+  // Last: it may be what was waited for until a moment ago.
+  for (const [name, reason] of local) if (reason.code === 'throttled') add(name, reason)
+  const lanes = rows.some(({ laneCount }) => laneCount > 0) ? await store.lanes.rows(null) : []
   const updates: UpdateStatus[] = []
-  for (const row of rows) updates.push(await updateStatus(source, row, reasons.get(row.name) ?? null))
+  for (const row of rows) {
+    const own = row.laneCount === 0 ? [] : lanes.filter(({ updateName }) => updateName === row.name)
+    // Whoever works on one lane doesn't wait for another.
+    const waits = !own.some((lane) => lane.owner === owner) || reasons.get(row.name)?.code !== 'held'
+    updates.push(await updateStatus(source, row, own, waits ? (reasons.get(row.name) ?? null) : null))
+  }
   const status = statusName(source, rows, reasons, disabled !== null)
   return {
     status,
@@ -120,23 +157,30 @@ function statusName<Tx>(
   return source.running ? 'RUNNING_UPDATE' : 'NOT_STARTED'
 }
 
-// Nothing can run, and one of the reasons is a person's. A pause is a person's decision already, not a call for one.
+// Nothing can run, and one of the reasons is a person's. A person's pause is a decision already, not a call for one.
 function isStuck(rows: readonly QueueRowDetails[], reasons: ReadonlyMap<string, Waiting>): boolean {
   const codes = rows.map((row) => reasons.get(row.name)?.code)
   const nothingCanRun = codes.every((code) => code !== undefined && (needsPerson(code) || code === 'waits_for'))
-  return nothingCanRun && codes.some((code) => code !== undefined && needsPerson(code) && code !== 'paused')
+  const callsForPerson = (code: WaitingCode | undefined, index: number) =>
+    code !== undefined && needsPerson(code) && (code !== 'paused' || rows[index]?.stateBy === PAUSED_BY_US)
+  return nothingCanRun && codes.some(callsForPerson)
 }
 
 async function updateStatus<Tx>(
   source: StatusSource<Tx>,
   row: QueueRowDetails,
+  lanes: readonly LaneRow[],
   waiting: Waiting | null,
 ): Promise<UpdateStatus> {
   const definition = source.registry.get(row.name)
   const progress = objectOf(row.progressJson)
-  const statistics = restoreStatistics(parse(row.statisticsJson))
+  const inLanes = lanes.length > 0
   const running = row.state === 'queued' && row.holder !== null
-  const report = await reportOf(source, row, progress, running)
+  const report = inLanes ? reportOfLanes(source, row, lanes) : await reportOf(source, row, progress, running)
+  // The way of all lanes is measured along the key; the shares of single ones are estimates.
+  const statistics = inLanes
+    ? { ...statisticsOfLanes(lanes), fraction: report?.fraction ?? null }
+    : restoreStatistics(parse(row.statisticsJson))
   return {
     name: row.name,
     state: running ? 'running' : row.state,
@@ -144,7 +188,7 @@ async function updateStatus<Tx>(
     dependsOn: row.dependsOn,
     oneShot: definition?.oneShot ?? false,
     progress,
-    fraction: report?.fraction ?? null,
+    fraction: furthest(statistics, report?.fraction ?? null),
     phase: report?.phase ?? null,
     detail: report?.detail ?? null,
     items: row.items,
@@ -152,11 +196,27 @@ async function updateStatus<Tx>(
     failures: row.failures,
     batchSize: row.batchSize,
     itemsPerSecond: itemsPerSecond(statistics),
-    etaSeconds: etaSeconds(statistics, row.batches),
+    etaSeconds: etaSeconds(statistics, row.batches, report?.wholeMayBeOff),
     waiting,
     lastError: row.lastError,
     owner: row.holder?.owner ?? null,
+    lanes: lanes.map(laneStatus),
     performance: performanceOf(row, statistics),
+  }
+}
+
+function reportOfLanes<Tx>(
+  source: StatusSource<Tx>,
+  row: QueueRowDetails,
+  lanes: readonly LaneRow[],
+): ProgressReport | null {
+  const definition = source.registry.get(row.name)
+  if (definition === undefined || definition.oneShot) return null
+  try {
+    const progress = lanes.map(({ progressJson }) => objectOf(progressJson))
+    return definition.lanes?.report(objectOf(row.progressJson), progress) ?? null
+  } catch {
+    return null
   }
 }
 
@@ -189,8 +249,16 @@ export function performanceOf(row: QueueRowDetails, statistics: Statistics): Upd
   }
 }
 
+function laneStatus(row: LaneRow): LaneStatus {
+  const { lane, items, batches, owner, backsOffUntil } = row
+  const state = row.finished ? 'finished' : owner === null ? 'waiting' : 'running'
+  const fraction = row.finished ? 1 : restoreStatistics(parse(row.statisticsJson)).fraction
+  return { lane, state, fraction: fraction ?? (batches === 0 ? 0 : null), items, batches, owner, backsOffUntil }
+}
+
 function objectOf(text: string): JsonObject {
   const value = parse(text)
+  if (isTooDeep(value, text)) return {}
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
 }
 

@@ -1,20 +1,41 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { BatchRunner } from './batch/batch-runner.js'
+import { BatchRunners } from './batch/batch-runners.js'
 import { checkController, type Controller } from './controller.js'
 import type { Database, Query } from './databases/database.js'
-import { ConfigurationError } from './errors.js'
+import { WalCheckpoints } from './databases/wal-checkpoints.js'
+import { ConfigurationError, NotQueuedError, UnknownUpdateError } from './errors.js'
+import { explainUpdate, type PaceReport, type Why } from './explain.js'
+import type { JsonValue } from './json.js'
+import { changeSettings, type ChangeOptions } from './live/change-settings.js'
+import { LiveSettings } from './live/live-settings.js'
+import { readStoredSettings, type StoredSetting } from './live/stored-settings.js'
 import { UpdaterEmitter, type UpdaterEvents } from './observe/events.js'
-import { closest, describe, wholeNumberProblems } from './options.js'
+import {
+  closest,
+  describe,
+  durationProblems,
+  requireOptions,
+  requireReadable,
+  textProblems,
+  unknownOptionProblems,
+  wholeNumberProblems,
+} from './options.js'
 import { BackOffs } from './queue/back-off.js'
+import { Pacer } from './pacer.js'
+import { adaptivePace } from './pacing/adaptive-pace.js'
 import {
   QueueControl,
+  type AcceptingOptions,
   type EnqueueOptions,
   type Reasoned,
   type RetryOptions,
   type RowDefaults,
 } from './queue/control.js'
+import { readAudit, type AuditEntry } from './queue/audit.js'
+import { parseProgress } from './queue/row.js'
 import { readHistory, type HistoryEntry } from './queue/history.js'
+import { readOtherRunners } from './queue/other-runners.js'
 import { QueueReporter } from './queue/queue-reporter.js'
 import { QueueStore } from './queue/queue-store.js'
 import { Registry } from './registry.js'
@@ -27,8 +48,13 @@ import {
 import { Runner } from './runner.js'
 import { checkInstallation, checkInstallationThrough, install, type InstallResult } from './schema/install.js'
 import { resolveSettings, type ResolvedSettings, type UpdaterOptions } from './settings.js'
+import { countedDatabase } from './signals/counted-database.js'
+import { resolveSignals } from './signals/option.js'
+import { SignalSampler } from './signals/sampler.js'
 import { readStatus, type DatabaseStatus, type Status, type UpdatePerformance } from './status.js'
 import type { UpdateDefinition } from './updates/definition.js'
+import type { Preview } from './updates/preview/preview.js'
+import { runPreview } from './updates/preview/run-preview.js'
 import { waitForUpdates, waitProblems, type WaitOptions } from './wait-for.js'
 
 /** An update by its name or its definition. */
@@ -40,6 +66,12 @@ export interface NextBatchResult {
   readonly ran: string | null
   /** The queue is empty now. */
   readonly complete: boolean
+}
+
+/** Who changes a setting, why, and for which update. */
+export interface SetOptions extends Omit<ChangeOptions, 'update'> {
+  /** The one update that it is for. Default: all of the database. */
+  readonly update?: UpdateReference
 }
 
 export interface StopOptions {
@@ -73,38 +105,93 @@ export class BackgroundUpdater<Tx = unknown> {
   readonly #control: QueueControl<Tx>
   readonly #events: UpdaterEmitter
   readonly #backOffs: BackOffs
-  readonly #batches: BatchRunner<Tx>
+  readonly #batches: BatchRunners<Tx>
+  readonly #pacer: Pacer
+  readonly #live: LiveSettings
   readonly #runner: Runner<Tx>
+  #checkedRegistry = false
   #checkedInstallation = false
 
   /** @throws ConfigurationError with every problem of the options */
   constructor(options: UpdaterOptions<Tx>) {
-    this.#settings = resolveSettings(options)
-    const { databaseName, clock, leaseMs, logger, schema, owner } = this.#settings
+    const chosen = resolveSettings(options)
+    const { databaseName, clock, leaseMs, logger, schema, owner } = chosen
     this.databaseName = databaseName
     this.database = options.database
     this.owner = owner ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
     this.#registry = new Registry(options.updates ?? [])
-    this.#store = new QueueStore(options.database, schema)
+    const { database, commits } = countedDatabase(options.database)
+    // A database that is silent for two leases is as good as away.
+    this.#store = new QueueStore(database, schema, 2 * leaseMs)
     this.#events = new UpdaterEmitter(logger)
-    this.#control = new QueueControl(options.database, databaseName, this.#store, this.#events)
+    this.#control = new QueueControl(database, databaseName, this.#store, this.#events)
     this.#backOffs = new BackOffs(clock)
-    this.#batches = new BatchRunner({
-      around: { database: options.database, databaseName, store: this.#store, clock, log: logger, leaseMs },
-      settings: this.#settings,
-      owner: this.owner,
+    const { dialect } = database
+    const { tables, read } = this.#store
+    this.#live = new LiveSettings({
+      databaseName,
+      dialect,
+      tables,
+      read,
+      clock,
       events: this.#events,
-      backOffs: this.#backOffs,
-      random: Math.random,
-      newToken: randomUUID,
+      log: logger,
+      changed: () => this.#turnPace(),
     })
+    this.#settings = { ...chosen, changed: this.#live }
+    const checkpoints = dialect === 'sqlite' ? new WalCheckpoints(database, clock, this.#settings.targetMs) : null
+    const signals = new SignalSampler({
+      database,
+      databaseName,
+      signals: resolveSignals(this.#settings.signals, dialect),
+      own: {
+        commits,
+        otherRunners: (query) => readOtherRunners(query, this.#store.tables, this.owner),
+        busyWaits: () => database.busyWaits?.() ?? null,
+        backends: () => options.database.backends?.() ?? null,
+        batchRunning: () => this.#batches.current !== null,
+        checkpoints,
+      },
+      clock,
+      log: logger,
+    })
+    this.#pacer = new Pacer({
+      databaseName,
+      dialect,
+      pace: this.#settings.pace ?? adaptivePace(),
+      limits: this.#settings,
+      clock,
+      epochMs: Date.now,
+      events: this.#events,
+      signals,
+    })
+    this.#batches = new BatchRunners(
+      dialect === 'sqlite' ? 1 : lanesHere(this.#settings.lanes, options.updates ?? []),
+      {
+        around: { database, databaseName, store: this.#store, clock, log: logger, leaseMs },
+        settings: this.#settings,
+        owner: this.owner,
+        events: this.#events,
+        backOffs: this.#backOffs,
+        random: Math.random,
+        newToken: randomUUID,
+        committed: (sample) => this.#pacer.afterBatch(sample),
+        onMoreLanes: () => this.#runner.mayHaveWork(),
+      },
+    )
+    this.#events.on('batch:success', ({ durationMs }) => checkpoints?.batchEnded(durationMs))
+    this.#events.on('update:complete', () => checkpoints?.updateEnded())
     const shared = { databaseName, store: this.#store, registry: this.#registry, events: this.#events }
     this.#runner = new Runner({
       ...shared,
       owner: this.owner,
       settings: this.#settings,
       batches: this.#batches,
+      pacer: this.#pacer,
       backOffs: this.#backOffs,
+      signals,
+      checkpoints,
+      live: this.#live,
       reporter: new QueueReporter({ ...shared, onlooker: this.#onlooker(), log: logger }),
       ready: () => this.#ready(),
       random: Math.random,
@@ -136,13 +223,9 @@ export class BackgroundUpdater<Tx = unknown> {
    * Stops: the running batch may finish within `graceMs`, then it is cancelled and rolled back; the lease is handed
    * over at once. Called twice, both share one promise, and the shorter grace counts. runToCompletion() ends with it.
    */
-  stop({ graceMs = DEFAULT_GRACE_MS }: StopOptions = {}): Promise<void> {
-    if (typeof graceMs !== 'number' || Number.isNaN(graceMs) || graceMs < 0) {
-      return Promise.reject(
-        new ConfigurationError('stop', [`graceMs must be a number of at least 0, not ${describe(graceMs)}`]),
-      )
-    }
-    return this.#runner.stop(graceMs)
+  stop(options: StopOptions = {}): Promise<void> {
+    const graceMs = graceOf(options)
+    return typeof graceMs === 'number' ? this.#runner.stop(graceMs) : Promise.reject(graceMs)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -166,6 +249,7 @@ export class BackgroundUpdater<Tx = unknown> {
   async runToCompletion(
     options: Omit<CompletionOptions, 'names'> & { readonly names?: readonly UpdateReference[] } = {},
   ): Promise<CompletionResult> {
+    requireOptions('runToCompletion', options)
     refuseProblems('runToCompletion', completionProblems(options))
     await this.#ready()
     const names = options.names?.map(nameOf)
@@ -189,6 +273,8 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Resolves when none of the updates is in the queue any more, whichever process runs them. */
   async waitFor(names: UpdateReference | readonly UpdateReference[], options: WaitOptions = {}): Promise<void> {
+    requireReadable('waitFor', names)
+    requireOptions('waitFor', options)
     refuseProblems('waitFor', waitProblems(options))
     await this.#ready()
     const list = (Array.isArray(names) ? (names as readonly UpdateReference[]) : [names as UpdateReference]).map(nameOf)
@@ -231,7 +317,7 @@ export class BackgroundUpdater<Tx = unknown> {
       aborted: this.#runner.aborted !== null,
       running: this.#runner.running,
       current: this.#batches.current,
-      localReasons: this.#batches.localReasons(),
+      localReasons: new Map([...this.#pacer.waiting(), ...this.#batches.localReasons()]),
     })
   }
 
@@ -242,7 +328,9 @@ export class BackgroundUpdater<Tx = unknown> {
   }
 
   /** The last updates that left the queue, newest first. `limit` defaults to 100. */
-  async history({ limit = 100 }: { readonly limit?: number } = {}): Promise<HistoryEntry[]> {
+  async history(options: { readonly limit?: number } = {}): Promise<HistoryEntry[]> {
+    requireOptions('history', options)
+    const { limit = 100 } = options
     refuseProblems('history', wholeNumberProblems('limit', limit))
     await this.#installed()
     return readHistory(this.#store.read, this.#store.tables, limit)
@@ -255,11 +343,38 @@ export class BackgroundUpdater<Tx = unknown> {
    * @throws AlreadyQueuedError unless `ifExists` is `ignore`
    */
   async enqueue(update: UpdateReference, options: EnqueueOptions<Tx> = {}): Promise<boolean> {
+    requireOptions('enqueue', options)
     const { tx } = options
     await this.#installed(tx === undefined ? undefined : this.#store.within(tx))
     const written = await this.#control.enqueue(this.#defaultsOf(update), options)
     this.#runner.mayHaveWork()
     return written
+  }
+
+  /**
+   * Which rows an update would delete, move or change, from where it is now: a count and a sample, and nothing is
+   * changed. It looks for at most `timeoutMs` (default 5 000) and at little more than `limit` rows found (default
+   * 10 000), in short statements; `exact` says whether it got to the end. Null for an update that walks no table.
+   *
+   * @throws UnknownUpdateError when its definition isn't in this process
+   */
+  async preview(
+    update: UpdateReference,
+    options: { readonly timeoutMs?: number; readonly limit?: number } = {},
+  ): Promise<Preview | null> {
+    const { timeoutMs = 5_000, limit: rows = 10_000 } = options
+    refuseProblems('preview', [
+      ...unknownOptionProblems(options, ['timeoutMs', 'limit']),
+      ...durationProblems('timeoutMs', timeoutMs),
+      ...wholeNumberProblems('limit', rows),
+    ])
+    const name = nameOf(update)
+    const definition = this.#definitionOf(update)
+    if (definition === undefined) throw new UnknownUpdateError(name, closest(name, this.#registry.names))
+    await this.#installed()
+    const saved = await this.#store.progressOf(this.#store.read, name)
+    const progress = saved === null ? definition.initialProgress : parseProgress(name, saved)
+    return runPreview(this.database, definition, progress, { timeoutMs, rows })
   }
 
   /** Keeps an update from running its next batch, until `resume`. */
@@ -268,9 +383,11 @@ export class BackgroundUpdater<Tx = unknown> {
     await this.#control.pause(nameOf(update), reason)
   }
 
-  async resume(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
+  /** Lets a paused update go on. `acceptChanges` is for one whose definition has changed since its first batch. */
+  async resume(update: UpdateReference, options: Reasoned & AcceptingOptions = {}): Promise<void> {
     await this.#installed()
-    await this.#control.resume(nameOf(update), reason)
+    const fingerprint = this.#definitionOf(update)?.fingerprint
+    await this.#control.resume({ name: nameOf(update), fingerprint }, options)
     this.#runner.mayHaveWork()
   }
 
@@ -289,6 +406,63 @@ export class BackgroundUpdater<Tx = unknown> {
     await this.#control.retry(this.#defaultsOf(update), options)
     this.#backOffs.clear(nameOf(update))
     this.#runner.mayHaveWork()
+  }
+
+  /**
+   * Changes settings of the database, or with `update` of one update, while it runs: stored, so that restarts keep them,
+   * and taken up by every process within about a second. Null takes a setting away.
+   *
+   * @throws ConfigurationError naming every key and value that is wrong
+   * @throws UnknownUpdateError when `update` is neither defined here nor queued
+   * @example
+   * import type { BackgroundUpdater } from 'evenkeel'
+   *
+   * export async function slowDown(updater: BackgroundUpdater): Promise<void> {
+   *   await updater.set({ 'pace.maxDuty': 0.2 }, { by: 'anna', reason: 'the sale begins' })
+   *   await updater.set({ targetMs: 20 }, { update: 'lowercase_emails' })
+   * }
+   */
+  async set(changes: Readonly<Record<string, JsonValue>>, options: SetOptions = {}): Promise<void> {
+    await this.#installed()
+    const { update, ...reasoned } = options
+    const name = update === undefined ? undefined : nameOf(update)
+    if (name !== undefined) await this.#requireKnown(name)
+    await changeSettings(
+      this.database,
+      this.#store,
+      changes,
+      name === undefined ? reasoned : { ...reasoned, update: name },
+    )
+    this.#live.lookSoon()
+    this.#runner.lookAgain()
+  }
+
+  /** The settings that were changed with `set()` and are stored. */
+  async settings(): Promise<StoredSetting[]> {
+    await this.#installed()
+    return [...(await readStoredSettings(this.#store.read, this.#store.tables)).values()]
+  }
+
+  /** Who changed what and why, newest first. `limit` defaults to 100. */
+  async audit({ limit = 100 }: { readonly limit?: number } = {}): Promise<AuditEntry[]> {
+    refuseProblems('audit', wholeNumberProblems('limit', limit))
+    await this.#installed()
+    return readAudit(this.#store.read, this.#store.tables, limit)
+  }
+
+  /** What the pace of this process is at, its last decisions, and how long was waited for what. */
+  explainPace(): PaceReport {
+    return { ...this.#pacer.explain(), waitedSeconds: this.#pacer.waitedSeconds() }
+  }
+
+  /** Why an update has the batch size it has, why it waits, and how that came about, in words. */
+  async why(update: UpdateReference): Promise<Why> {
+    const name = nameOf(update)
+    const { updates } = await this.databaseStatus()
+    const status = updates.find((entry) => entry.name === name)
+    if (status === undefined) throw new NotQueuedError(name)
+    const settings = (await this.settings()).filter((setting) => setting.update === null || setting.update === name)
+    return explainUpdate(status, { pace: this.explainPace(), tuner: this.#batches.explainTuner(name), settings })
   }
 
   /** Switches all updates of the database off, in every process and after restarts, until `enable`. */
@@ -339,7 +513,9 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Before anything runs here. */
   async #ready(): Promise<void> {
-    this.#registry.check(this.database)
+    if (!this.#checkedRegistry) this.#registry.check(this.database)
+    // Asked before every batch: with 10⁵ handlers that took longer than the batch.
+    this.#checkedRegistry = true
     await this.#installed()
   }
 
@@ -350,16 +526,32 @@ export class BackgroundUpdater<Tx = unknown> {
     this.#checkedInstallation = true
   }
 
+  #turnPace(): void {
+    const { budgets, windows } = this.#settings
+    const limits = { budgets: { ...budgets, ...this.#live.budgets }, windows: this.#live.windows ?? windows }
+    this.#pacer.turn(this.#live.pace, limits)
+  }
+
+  async #requireKnown(name: string): Promise<void> {
+    if (this.#registry.has(name)) return
+    const queued = (await this.#store.rows()).map((row) => row.name)
+    if (!queued.includes(name)) throw new UnknownUpdateError(name, closest(name, [...this.#registry.names, ...queued]))
+  }
+
   #onlooker() {
     return { owner: this.owner, hasHandler: (name: string) => this.#registry.has(name) }
   }
 
+  #definitionOf(update: UpdateReference): UpdateDefinition | undefined {
+    // First, since it refuses what is neither.
+    const name = nameOf(update)
+    const given = typeof update === 'object' && 'initialProgress' in update
+    return given ? (update as UpdateDefinition) : this.#registry.get(name)
+  }
+
   #defaultsOf(update: UpdateReference): RowDefaults {
     const name = nameOf(update)
-    const definition =
-      typeof update === 'object' && 'initialProgress' in update
-        ? (update as UpdateDefinition)
-        : this.#registry.get(name)
+    const definition = this.#definitionOf(update)
     if (!definition) {
       const meant = closest(name, this.#registry.names)
       const hint = meant === undefined ? '' : `; did you mean "${meant}"?`
@@ -373,12 +565,31 @@ export class BackgroundUpdater<Tx = unknown> {
   }
 }
 
+// As many loops as the update with the most lanes needs; one doesn't need more than it wants.
+function lanesHere<Tx>(lanes: number, updates: readonly UpdateDefinition<Tx, never>[]): number {
+  return Math.max(lanes, ...updates.map((update) => (update.oneShot ? 1 : (update.lanes?.wanted ?? 1))))
+}
+
 function nameOf(update: UpdateReference): string {
+  requireReadable('update', update)
   const name: unknown = typeof update === 'string' ? update : update?.name
   if (typeof name !== 'string' || name === '') {
     throw new ConfigurationError('update', [`give the name of an update or its definition, not ${describe(update)}`])
   }
+  refuseProblems('update', textProblems('the name', name))
   return name
+}
+
+// Not thrown: stop() rejects, and shares its promise.
+function graceOf(options: StopOptions): number | ConfigurationError {
+  try {
+    requireOptions('stop', options)
+    const { graceMs = DEFAULT_GRACE_MS } = options
+    if (typeof graceMs === 'number' && graceMs >= 0) return graceMs
+    return new ConfigurationError('stop', [`graceMs must be a number of at least 0, not ${describe(graceMs)}`])
+  } catch (error) {
+    return error as ConfigurationError
+  }
 }
 
 function refuseProblems(subject: string, problems: readonly string[]): void {

@@ -1,7 +1,7 @@
 import { UpdateCancelledError, UpdateFailedError, WaitTimeoutError } from './errors.js'
 import { describe, unknownOptionProblems } from './options.js'
 import type { QueueStore } from './queue/queue-store.js'
-import { explainQueue, rootsNeedingPerson } from './queue/reasons.js'
+import { explainQueue, PAUSED_BY_US, rootsNeedingPerson } from './queue/reasons.js'
 
 export interface WaitOptions {
   /** In ms. Default: no limit. */
@@ -53,7 +53,8 @@ async function refuseCancelled<Tx>(store: QueueStore<Tx>, gone: readonly string[
   }
 }
 
-// A pause may end and a handler may come with the next deploy, but a failure and a cycle stay until somebody mends them.
+// A person's pause may end and a handler may come with the next deploy, but a failure, a cycle and a pause by the engine
+// itself stay until somebody mends them.
 async function refuseHopeless<Tx>(store: QueueStore<Tx>, pending: ReadonlySet<string>): Promise<void> {
   const rows = await store.rows()
   const byName = new Map(rows.map((row) => [row.name, row]))
@@ -61,7 +62,8 @@ async function refuseHopeless<Tx>(store: QueueStore<Tx>, pending: ReadonlySet<st
   for (const name of pending) {
     for (const root of rootsNeedingPerson(name, byName, reasons)) {
       const reason = reasons.get(root)
-      if (reason?.code !== 'failed' && reason?.code !== 'dependency_cycle') continue
+      const stays = reason?.code === 'failed' || reason?.code === 'dependency_cycle'
+      if (reason === undefined || !(stays || byName.get(root)?.stateBy === PAUSED_BY_US)) continue
       throw new UpdateFailedError(name, root === name ? reason.text : `waits for ${root}, which ${reason.text}`)
     }
   }

@@ -1,8 +1,11 @@
 import type { Permission } from '../controller.js'
 import type { JsonValue } from '../json.js'
+import type { BatchLimits, StatementLimits } from '../pacing/pace.js'
+import { StatementSize } from '../pacing/statement-size.js'
 import { restoreStatistics } from '../pacing/statistics.js'
 import type { Lease } from '../queue/lease.js'
-import type { ClaimedState } from '../queue/queue-store.js'
+import type { ClaimedState } from '../queue/batch-record.js'
+import type { Precedence } from '../queue/queue-store.js'
 import { settingsOf, type ResolvedSettings } from '../settings.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 import type { BatchPlan, Work } from './work.js'
@@ -29,10 +32,19 @@ export class BatchPlanner<Tx> {
   }
 
   /** What to go on with under a new lease: what is remembered here, unless another runner was there meanwhile. */
-  resume(definition: UpdateDefinition<Tx, never>, claimed: ClaimedState, permission: Permission): Work {
+  resume(
+    definition: UpdateDefinition<Tx, never>,
+    { lane }: Lease,
+    claimed: ClaimedState,
+    permission: Permission,
+  ): Work {
     const remembered = this.#remembered.get(definition.name)
-    if (remembered?.savedTunerJson === claimed.tunerJson) return remembered
-    const work = this.#restore(definition, claimed, permission)
+    if (remembered?.lane === lane && remembered.savedTunerJson === claimed.tunerJson) {
+      // A batch that the tuner learned nothing from leaves its state as it was, but it counts.
+      remembered.statistics = restoreStatistics(parseSaved(claimed.statisticsJson))
+      return remembered
+    }
+    const work = this.#restore(definition, lane, claimed, permission)
     this.#remembered.set(definition.name, work)
     return work
   }
@@ -41,15 +53,22 @@ export class BatchPlanner<Tx> {
     definition: UpdateDefinition<Tx, never>,
     lease: Lease,
     work: Work,
-    { targetMs, minBatchSize }: Permission,
+    permission: Permission,
+    paced: BatchLimits,
     signal: AbortSignal,
+    precedence: Precedence,
   ): BatchPlan {
-    const own = settingsOf(this.#settings, definition.settings)
-    const minimum = minBatchSize ?? own.minBatchSize
+    const own = settingsOf(this.#settings, definition)
+    const minimum = permission.minBatchSize ?? own.minBatchSize
+    const targetMs = Math.min(permission.targetMs, paced.targetMs ?? Infinity)
     const halved = Math.floor(work.tuner.next(targetMs) / 2 ** (this.#halvings.get(definition.name) ?? 0))
-    const batchSize = Math.min(Math.max(halved, minimum), Math.max(own.maxBatchSize, minimum))
-    const deadlineMs = own.deadline === undefined ? undefined : own.deadline * targetMs
-    return { lease, batchSize, targetMs, deadlineMs, signal }
+    const maximum = Math.max(Math.min(own.maxBatchSize, paced.maxItems ?? Infinity), minimum)
+    const batchSize = Math.min(Math.max(halved, minimum), maximum)
+    // Of its own target: one that the pace has cut to a few ms is often missed, and that is no reason to roll back.
+    const deadlineMs = own.deadline === undefined ? undefined : own.deadline * permission.targetMs
+    const waitingText = paced.waitingText ?? null
+    const statements = paced.statements === undefined ? null : statementsOf(batchSize, work, paced.statements)
+    return { lease, batchSize, statements, targetMs, deadlineMs, signal, limits: own, waitingText, precedence }
   }
 
   /** The last batch was in somebody's way: the next one is half of what it would have been. */
@@ -63,8 +82,13 @@ export class BatchPlanner<Tx> {
     if (halvings > 0) this.#halvings.set(updateName, halvings - 1)
   }
 
-  #restore(definition: UpdateDefinition<Tx, never>, claimed: ClaimedState, permission: Permission): Work {
-    const own = settingsOf(this.#settings, definition.settings)
+  #restore(
+    definition: UpdateDefinition<Tx, never>,
+    lane: number | null,
+    claimed: ClaimedState,
+    permission: Permission,
+  ): Work {
+    const own = settingsOf(this.#settings, definition)
     const minBatchSize = permission.minBatchSize ?? own.minBatchSize
     const tuner = own.tuner({
       targetMs: permission.targetMs,
@@ -74,8 +98,22 @@ export class BatchPlanner<Tx> {
       saved: parseSaved(claimed.tunerJson),
     })
     const statistics = restoreStatistics(parseSaved(claimed.statisticsJson))
-    return { tuner, savedTunerJson: claimed.tunerJson, statistics, commitMs: 0, lastEndMs: null, from: null }
+    return {
+      lane,
+      tuner,
+      savedTunerJson: claimed.tunerJson,
+      statements: new StatementSize(),
+      statistics,
+      commitMs: 0,
+      lastEndMs: null,
+      ahead: undefined,
+      from: null,
+    }
   }
+}
+
+function statementsOf(batchSize: number, work: Work, { ms, restMs }: StatementLimits): BatchPlan['statements'] {
+  return { size: Math.min(batchSize, work.statements.next(ms)), restMs }
 }
 
 // Saved state is whatever the row holds; what can't be read is as good as none.

@@ -1,5 +1,7 @@
+import type { Statement } from '../databases/database.js'
 import { InvalidBatchResultError } from '../errors.js'
 import { describe } from '../options.js'
+import type { StatementSample } from '../pacing/statement-size.js'
 
 /** What a handler returned, checked: nothing that it returns is trusted. */
 export interface CheckedResult {
@@ -8,6 +10,8 @@ export interface CheckedResult {
   readonly progress: unknown
   readonly done: boolean
   readonly tune: boolean
+  readonly ahead: ((batchSize: number) => Statement | null) | undefined
+  readonly statement: StatementSample | undefined
 }
 
 export function checkBatchResult(updateName: string, result: unknown): CheckedResult {
@@ -23,12 +27,25 @@ export function checkBatchResult(updateName: string, result: unknown): CheckedRe
     progress: fields.progress ?? undefined,
     done: flag(updateName, 'done', fields.done, false),
     tune: flag(updateName, 'tune', fields.tune, true),
+    ahead: typeof fields.ahead === 'function' ? (fields.ahead as CheckedResult['ahead']) : undefined,
+    statement: statementOf(fields.statement),
   }
+}
+
+const NOTHING_ELSE = { ahead: undefined, statement: undefined }
+
+// It is a hint: one that makes no sense is none.
+function statementOf(value: unknown): StatementSample | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { items, durationMs } = value as Partial<Record<keyof StatementSample, unknown>>
+  const makesSense =
+    Number.isSafeInteger(items) && Number.isFinite(durationMs) && Number(items) > 0 && Number(durationMs) >= 0
+  return makesSense ? { items: Number(items), durationMs: Number(durationMs) } : undefined
 }
 
 /** A one-shot may return nothing at all: it is done. */
 export function checkOneShotResult(updateName: string, result: unknown): CheckedResult {
-  if (result === undefined) return { items: 0, progress: undefined, done: true, tune: false }
+  if (result === undefined) return { ...NOTHING_ELSE, items: 0, progress: undefined, done: true, tune: false }
   const fields = asObject(updateName, result)
   const checked = checkBatchResult(updateName, { ...fields, items: fields.items ?? 0 })
   return { ...checked, done: flag(updateName, 'done', fields.done, true), tune: false }

@@ -5,21 +5,23 @@ import { BatchDeadlineError } from '../errors.js'
 export class Deadline {
   readonly #updateName: string
   readonly #ms: number | undefined
-  readonly #controller = new AbortController()
+  readonly #controller: AbortController | null
   #timer: NodeJS.Timeout | undefined
 
   constructor(updateName: string, ms: number | undefined) {
     this.#updateName = updateName
     this.#ms = ms
+    this.#controller = ms === undefined ? null : new AbortController()
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  /** Null without a deadline. */
+  get signal(): AbortSignal | null {
+    return this.#controller?.signal ?? null
   }
 
   start(): void {
     if (this.#ms !== undefined)
-      this.#timer = setTimeout(() => this.#controller.abort(), Math.min(this.#ms, LONGEST_TIMER_MS))
+      this.#timer = setTimeout(() => this.#controller?.abort(), Math.min(this.#ms, LONGEST_TIMER_MS))
   }
 
   stop(): void {
@@ -28,7 +30,7 @@ export class Deadline {
 
   /** The error of a batch that was cancelled by this deadline, or the error that it had anyway. */
   explain(error: unknown): unknown {
-    if (!this.#controller.signal.aborted || this.#ms === undefined) return error
+    if (this.#ms === undefined || this.#controller?.signal.aborted !== true) return error
     return new BatchDeadlineError(this.#updateName, this.#ms, error)
   }
 }

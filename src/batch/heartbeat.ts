@@ -1,3 +1,4 @@
+import { NoAnswerError } from '../errors.js'
 import type { Lease } from '../queue/lease.js'
 import type { QueueStore } from '../queue/queue-store.js'
 
@@ -20,8 +21,11 @@ export function startHeartbeat<Tx>(
       .then((ours) => {
         if (!ours) onLost()
       })
-      // A beat that can't be sent isn't the end: the fence decides when the batch wants to commit.
-      .catch(() => {})
+      // A beat that can't be sent isn't the end: the fence decides when the batch wants to commit. But a server that
+      // was silent for a whole lease won't answer the batch either.
+      .catch((error: unknown) => {
+        if (error instanceof NoAnswerError) onLost()
+      })
       .finally(() => {
         beating = null
       })

@@ -1,12 +1,14 @@
-import { databaseErrorCode } from '../databases/error-class.js'
-import { EvenkeelError, UpdaterAbortedError } from '../errors.js'
+import { classifyError, databaseErrorCode } from '../databases/error-class.js'
+import { DefinitionChangedError, EvenkeelError, UpdaterAbortedError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import type { UpdaterEmitter } from '../observe/events.js'
 import type { BackOffs } from '../queue/back-off.js'
 import { afterFailure, backOffMs } from '../queue/failure-policy.js'
 import type { Lease } from '../queue/lease.js'
+import { PAUSED_BY_US } from '../queue/reasons.js'
 import { settingsOf, type ResolvedSettings } from '../settings.js'
 import type { UpdateDefinition } from '../updates/definition.js'
+import { needsDecision } from './needs-decision.js'
 import type { Surroundings } from './work.js'
 
 /** What recording a failure needs; randomness comes in from outside. */
@@ -39,11 +41,15 @@ export async function recordFailure<Tx>(
   lease: Lease,
   failure: Failure,
 ): Promise<void> {
-  const { around, events, backOffs } = parts
+  const { around, events, backOffs, settings } = parts
   const { error, from } = failure
+  if (needsDecision(error) && (settings.onFailure !== 'abort' || error instanceof DefinitionChangedError)) {
+    return pauseForPerson(parts, definition.name, lease, error)
+  }
   const verdict = await count(parts, definition, lease, failure)
   if (verdict === null) return
-  const identity = { databaseName: around.databaseName, updateName: definition.name }
+  const ofLane = lease.lane === null ? {} : { lane: lease.lane }
+  const identity = { databaseName: around.databaseName, updateName: definition.name, ...ofLane }
   const { attempts, pauseMs } = verdict
   const details = {
     update: definition.name,
@@ -55,7 +61,30 @@ export async function recordFailure<Tx>(
   events.emit('batch:failure', { ...identity, error, attempts, backOffMs: pauseMs })
   if (verdict.abort) throw new UpdaterAbortedError(around.databaseName, definition.name, failure.failuresInARow, error)
   if (verdict.failed) events.emit('update:fail', { ...identity, error })
-  else backOffs.set(definition.name, pauseMs, verdict.retryAt)
+  // A lane's back-off is its row's: the other lanes go on.
+  else if (lease.lane === null) backOffs.set(definition.name, pauseMs, verdict.retryAt)
+}
+
+/** Nothing is counted on the row: nobody's batch has failed. */
+async function pauseForPerson<Tx>(
+  { around, events }: FailureParts<Tx>,
+  updateName: string,
+  lease: Lease,
+  error: Error,
+): Promise<void> {
+  const paused = await around.store.pauseOwn(lease, PAUSED_BY_US, reasonOf(error), storable(error))
+  if (!paused) return
+  const { databaseName, log } = around
+  log.error(
+    { update: updateName, database: databaseName, sqlstate: databaseErrorCode(error), error },
+    `update paused: ${error.message}`,
+  )
+  events.emit('update:pause', { databaseName, updateName, by: PAUSED_BY_US, reason: reasonOf(error), error })
+}
+
+function reasonOf(error: Error): string {
+  if (error instanceof EvenkeelError) return storable(error)
+  return `${storable(error)}. Bring back what is missing, or change the update, then resume it.`
 }
 
 async function count<Tx>(
@@ -65,14 +94,14 @@ async function count<Tx>(
   { error, failuresInARow }: Failure,
 ) {
   const { around, settings, random } = parts
-  const { maxAttempts } = settingsOf(settings, definition.settings)
+  const { maxAttempts } = settingsOf(settings, definition)
   const permanent = error instanceof EvenkeelError && error.permanent
   const strict = settings.onFailure === 'abort'
-  return around.database.transaction(async (tx) => {
+  const record = async (tx: Tx) => {
     const query = around.store.within(tx)
     const before = await around.store.countersOfFailure(query, lease)
     if (before === null) return null
-    const after = afterFailure(before, { maxAttempts, permanent })
+    const after = afterFailure(before, { maxAttempts, permanent, lock: classifyError(error) === 'lock' })
     const pauseMs = after.failed ? 0 : backOffMs(after.attempts, random)
     const abort = strict && (after.failed || failuresInARow >= settings.maxAttempts)
     const retryAt = await around.store.saveFailure(query, lease, {
@@ -84,7 +113,8 @@ async function count<Tx>(
       backOffMs: pauseMs,
     })
     return { ...after, pauseMs, abort, retryAt }
-  })
+  }
+  return around.store.soon((options) => around.database.transaction(record, options))
 }
 
 // With what to do next, for whoever reads the status. Any error may come: PostgreSQL's TEXT holds no NUL, and nobody

@@ -1,10 +1,21 @@
+import { isDeepStrictEqual } from 'node:util'
+import { sleepUnlessAborted } from '../clock.js'
+import type { Closing, Query, QueryResult, Statement } from '../databases/database.js'
+import { commentedQuery } from '../databases/statement-comment.js'
+import { pipelinedTransaction } from '../databases/pipelined-transaction.js'
 import type { JsonObject } from '../json.js'
 import { afterBatch } from '../pacing/statistics.js'
+import type { BatchRecord } from '../queue/batch-record.js'
+import { MAX_INTEGER } from '../queue/columns.js'
 import { quarantineOf } from '../queue/quarantine.js'
 import type { BatchContext, BatchedUpdate, PrepareContext } from '../updates/definition.js'
 import { checkBatchResult } from './batch-result.js'
 import { Deadline } from './deadline.js'
+import { closeLane } from './lane-closing.js'
 import { owningUp } from './handler-connection.js'
+import { namedSession } from './named-session.js'
+import { OvertakenError } from './overtaken.js'
+import { durableCommit, transactionSettings } from './transaction-settings.js'
 import {
   closeProgress,
   guardedQuery,
@@ -17,12 +28,12 @@ import {
   withStall,
 } from './work.js'
 
-// The range of the column batch_size.
-const MAX_INTEGER = 2 ** 31 - 1
-
 /**
  * One batch of a transactional update: fence, handler, progress, commit, all in one transaction. Whatever throws rolls
  * everything back; after the commit nothing can fail any more.
+ *
+ * On PostgreSQL that is one round trip for BEGIN, settings and fence, those of the handler, and one for progress and
+ * COMMIT.
  */
 export async function runTransaction<Tx>(
   around: Surroundings<Tx>,
@@ -32,86 +43,163 @@ export async function runTransaction<Tx>(
 ): Promise<BatchReport> {
   const { clock, database, store } = around
   const prepared = await prepare(around, definition, plan)
+  let startedMs = 0
+  let fencedMs = 0
   let writtenMs = 0
+  let restedMs = 0
+  // What was measured counts when it is committed: the batch of a lane that was divided meanwhile is run anew.
+  let committed = () => {}
   const deadline = new Deadline(definition.name, plan.deadlineMs)
-  const signal = AbortSignal.any([plan.signal, deadline.signal])
-  // From inside the transaction: waiting for a connection isn't batch time.
-  const report = await database
-    .transaction(
-      async (tx): Promise<BatchReport> => {
-        const startedMs = clock.nowMs()
-        deadline.start()
-        const query = guardedQuery(store.within(tx), signal)
-        const savedText = await store.fence(query, plan.lease)
-        const { saved, progress } = await openProgress<never>(definition, savedText)
-        work.from = saved
-        const fencedMs = clock.nowMs()
+  const signal = deadline.signal === null ? plan.signal : AbortSignal.any([plan.signal, deadline.signal])
+  const settings = transactionSettings(database.dialect, definition.name, plan.limits)
+  // A batch in small statements asks for the bounds of all of them.
+  const ahead = plan.statements === null ? (work.ahead?.(plan.batchSize) ?? null) : null
+  const opening = [...settings, store.fenceStatement(plan.lease, plan.precedence), ...(ahead === null ? [] : [ahead])]
+  const report = await pipelinedTransaction(
+    database,
+    opening,
+    async (tx, opened): Promise<Closing<BatchReport>> => {
+      const fence = store.readFence(opened[settings.length] ?? NOTHING, plan.lease, plan.precedence)
+      if (fence.overtaken) throw new OvertakenError(definition.name)
+      const named = commentedQuery(store.within(tx), definition.name, database.dialect)
+      const query = guardedQuery(answered(named, ahead, opened[settings.length + 1]), signal)
+      const { saved, progress } = await openProgress<never>(definition, fence.progressJson)
+      work.from = saved
+      if (plan.statements !== null && work.statements.needsRoundTrip) {
+        const sentMs = clock.nowMs()
+        await query('SELECT 1')
+        work.statements.roundTrip(clock.nowMs() - sentMs)
+      }
 
-        const context: BatchContext<Tx, never, never> = {
-          ...handlerContext(around, definition.name, { ...plan, signal }, progress),
-          tx,
-          batchSize: plan.batchSize,
-          prepared: prepared as never,
-          query,
-          liftDeadline: () => deadline.stop(),
-          quarantine: quarantineOf(query, store.tables, definition.name),
-        }
-        const result = checkBatchResult(
-          definition.name,
-          await owningUp(definition.name, store.within(tx), async () => definition.batch(context)),
-        )
-        signal.throwIfAborted()
+      const context: BatchContext<Tx, never, never> = {
+        ...handlerContext(around, definition.name, { ...plan, signal }, progress),
+        tx,
+        batchSize: plan.batchSize,
+        statementSize: plan.statements?.size ?? plan.batchSize,
+        rest: async () => {
+          if (plan.statements === null || plan.statements.restMs <= 0) return
+          const fromMs = clock.nowMs()
+          await sleepUnlessAborted(clock, plan.statements.restMs, signal)
+          restedMs += clock.nowMs() - fromMs
+        },
+        prepared: prepared as never,
+        query,
+        liftDeadline: () => deadline.stop(),
+        quarantine: quarantineOf(query, store.tables, definition.name, fence.lane !== null),
+      }
+      const result = checkBatchResult(
+        definition.name,
+        await owningUp(definition.name, store.within(tx), async () =>
+          fence.lane === null ? definition.batch(context) : definition.lanes?.batch(context),
+        ),
+      )
+      signal.throwIfAborted()
 
-        const next = await closeProgress(definition, result.progress, savedText)
-        const handledMs = clock.nowMs()
-        const durationMs = handledMs - startedMs + work.commitMs
-        if (result.tune) {
-          work.tuner.record({ items: result.items, durationMs, overheadMs: fencedMs - startedMs + work.commitMs })
-        }
-        const idle = !result.done && !next.isNew
-        const measured = afterBatch(work.statistics, {
-          items: result.items,
-          durationMs,
-          elapsedMs: work.lastEndMs === null ? durationMs : handledMs - work.lastEndMs,
-          fraction: definition.report?.(JSON.parse(next.text) as JsonObject).fraction ?? null,
-          idle,
+      const next = await closeProgress(definition, result.progress, fence.progressJson)
+      const handledMs = clock.nowMs()
+      const durationMs = handledMs - startedMs + work.commitMs
+      if (result.tune) {
+        const { items } = result
+        work.tuner.record({
+          items,
+          durationMs: durationMs - restedMs,
+          overheadMs: fencedMs - startedMs + work.commitMs,
         })
-        const { kept, stalled } = withStall(measured)
-        if (result.done) {
-          await store.finish(query, plan.lease, {
-            outcome: 'completed',
-            by: plan.lease.owner,
-            reason: null,
-            progressJson: next.text,
-            batches: 1,
-            items: result.items,
-            busyMs: durationMs,
-          })
-        } else {
-          work.savedTunerJson = JSON.stringify(work.tuner.snapshot())
-          const record = {
-            progressJson: next.text,
-            items: result.items,
-            busyMs: durationMs,
-            batchSize: Math.min(plan.batchSize, MAX_INTEGER),
-            tunerJson: work.savedTunerJson,
-            statisticsJson: JSON.stringify(kept),
-          }
-          await store.saveBatch(query, plan.lease, record, around.leaseMs)
-        }
+        // A batch in one piece tells nothing of small statements.
+        if (plan.statements !== null && result.statement !== undefined) work.statements.record(result.statement)
+      }
+      const measured = afterBatch(work.statistics, {
+        items: result.items,
+        durationMs,
+        elapsedMs: work.lastEndMs === null ? durationMs : handledMs - work.lastEndMs,
+        fraction: definition.report?.(JSON.parse(next.text) as JsonObject).fraction ?? null,
+        idle: !result.done && !next.isNew,
+      })
+      const { kept, stalled } = withStall(measured)
+      const record = {
+        progressJson: next.text,
+        items: result.items,
+        busyMs: durationMs,
+        batchSize: Math.min(plan.batchSize, MAX_INTEGER),
+        tunerJson: (work.savedTunerJson = JSON.stringify(work.tuner.snapshot())),
+        statisticsJson: JSON.stringify(kept),
+        waitingText: plan.waitingText,
+      }
+      const { closing, done } =
+        fence.lane === null
+          ? { closing: close(around, plan, record, result.done), done: result.done }
+          : await closeLane(around, definition, store.within(tx), plan, {
+              record,
+              fenced: fence.lane,
+              laneEnded: result.done,
+            })
+      committed = () => {
         work.statistics = kept
-        writtenMs = clock.nowMs()
-        return { items: result.items, durationMs: writtenMs - startedMs, done: result.done, stalled }
+        work.ahead = result.ahead
+      }
+      writtenMs = clock.nowMs()
+      const laneEnded = fence.lane !== null && result.done
+      return {
+        result: { items: result.items, durationMs: writtenMs - startedMs, done, stalled, laneEnded },
+        closing,
+      }
+    },
+    {
+      signal,
+      // Waiting for a connection isn't batch time.
+      onBegin: () => {
+        startedMs = clock.nowMs()
+        deadline.start()
       },
-      { signal },
-    )
+      onAnswer: (index) => {
+        if (index === settings.length) fencedMs = clock.nowMs()
+      },
+    },
+  )
     .catch((error: unknown) => {
       throw deadline.explain(error)
     })
     .finally(() => deadline.stop())
+  committed()
   work.lastEndMs = clock.nowMs()
   work.commitMs = work.lastEndMs - writtenMs
   return { ...report, durationMs: report.durationMs + work.commitMs }
+}
+
+/** The last statements of a batch. */
+function close<Tx>(
+  { database, store, leaseMs }: Surroundings<Tx>,
+  { lease, limits }: BatchPlan,
+  record: BatchRecord,
+  done: boolean,
+): readonly Statement[] {
+  if (!done) return store.saving(lease, record, leaseMs)
+  const { progressJson, items, busyMs } = record
+  return [
+    ...durableCommit(database.dialect, limits),
+    ...store.finishing(lease, {
+      outcome: 'completed',
+      by: lease.owner,
+      reason: null,
+      progressJson,
+      batches: 1,
+      items,
+      busyMs,
+    }),
+  ]
+}
+
+const NOTHING: QueryResult<never> = { rows: [], rowCount: 0 }
+
+/** Answers the first query with what was read ahead, when it is that very statement; everything else goes to `query`. */
+function answered(query: Query, ahead: Statement | null, answer: QueryResult<never> | undefined): Query {
+  if (ahead === null || answer === undefined) return query
+  let first = true
+  return async (text, values) => {
+    const fits = first && text === ahead.text && isDeepStrictEqual(values ?? [], ahead.values ?? [])
+    first = false
+    return fits ? answer : query(text, values)
+  }
 }
 
 async function prepare<Tx>(
@@ -126,7 +214,10 @@ async function prepare<Tx>(
     ...handlerContext(around, definition.name, plan, progress),
     batchSize: plan.batchSize,
     query: guardedQuery(around.store.read, plan.signal),
-    session: (work) => around.database.session(work, { signal: plan.signal }),
+    session: (work) =>
+      around.database.session((session) => namedSession(session, around.database.dialect, definition.name, work), {
+        signal: plan.signal,
+      }),
   }
   return owningUp(definition.name, around.store.read, async () => definition.prepare?.(context))
 }

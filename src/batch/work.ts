@@ -2,14 +2,16 @@ import type { Clock } from '../clock.js'
 import type { Database, Query } from '../databases/database.js'
 import type { JsonObject } from '../json.js'
 import type { Logger } from '../observe/logger.js'
+import type { StatementSize } from '../pacing/statement-size.js'
 import type { Statistics } from '../pacing/statistics.js'
 import type { Tuner } from '../pacing/tuner.js'
 import type { Lease } from '../queue/lease.js'
 import { encodeProgress } from '../queue/progress.js'
-import type { QueueStore } from '../queue/queue-store.js'
+import type { Precedence, QueueStore } from '../queue/queue-store.js'
 import { parseProgress } from '../queue/row.js'
-import type { HandlerContext, UpdateDefinition } from '../updates/definition.js'
+import type { BatchResult, HandlerContext, UpdateDefinition } from '../updates/definition.js'
 import { InvalidProgressError, InvalidQueueRowError } from '../errors.js'
+import type { TransactionLimits } from './transaction-settings.js'
 
 /** Batches in a row without new progress before an update counts as stalled. */
 export const STALLED_AFTER = 10
@@ -26,7 +28,11 @@ export interface Surroundings<Tx> {
 
 /** What this process remembers of an update between batches. */
 export interface Work {
+  /** The lane that it is of, when the update was split. */
+  readonly lane: number | null
   readonly tuner: Tuner
+  /** How many items a statement may have while batches are cut into several. */
+  readonly statements: StatementSize
   /** The tuner's state as the row has it since our last batch: when the row has another, another runner was there. */
   savedTunerJson: string | null
   statistics: Statistics
@@ -34,6 +40,8 @@ export interface Work {
   commitMs: number
   /** When the last batch ended, on the monotonic clock; null before the first. */
   lastEndMs: number | null
+  /** What the next batch will read first, given its size: it rides with BEGIN. */
+  ahead: BatchResult<unknown>['ahead'] | undefined
   /** The progress at which the running batch began, for the log of a failure; null before the first. */
   from: JsonObject | null
 }
@@ -42,10 +50,17 @@ export interface Work {
 export interface BatchPlan {
   readonly lease: Lease
   readonly batchSize: number
+  /** The most items of one statement, and the rest behind it in ms; null while nobody else needs the processor. */
+  readonly statements: { readonly size: number; readonly restMs: number } | null
   readonly targetMs: number
   /** Cancels the batch after this time in its transaction, in ms; undefined lets it take as long as it takes. */
   readonly deadlineMs: number | undefined
   readonly signal: AbortSignal
+  readonly limits: TransactionLimits
+  /** Why batches are kept apart now, for people; null when they aren't. */
+  readonly waitingText: string | null
+  /** What this batch must not overtake. */
+  readonly precedence: Precedence
 }
 
 /** What one committed batch did. */
@@ -55,6 +70,8 @@ export interface BatchReport {
   readonly done: boolean
   /** Ten batches in a row brought nothing new: the update is to be failed. */
   readonly stalled: boolean
+  /** The lane that it was a batch of has ended, and perhaps the update with it: nothing is held any more. */
+  readonly laneEnded: boolean
 }
 
 /** Reads and checks the progress that a row holds. */

@@ -1,14 +1,18 @@
 import { Command, type CommanderError } from 'commander'
 import { createRequire } from 'node:module'
+import { addAuditCommand } from './commands/audit.js'
 import { addControlCommands, addSwitchCommands } from './commands/control.js'
 import { addDemoCommand } from './commands/demo.js'
 import { addEnqueueCommand } from './commands/enqueue.js'
 import { addHistoryCommand } from './commands/history.js'
 import { addInitCommand } from './commands/init.js'
 import { addInstallCommand } from './commands/install.js'
+import { addPreviewCommand } from './commands/preview.js'
 import { addRunCommand } from './commands/run.js'
+import { addSetCommand } from './commands/set.js'
 import { addStatusCommand } from './commands/status.js'
 import { addWaitCommand } from './commands/wait.js'
+import { addWhyCommand } from './commands/why.js'
 import type { Shell } from './shell.js'
 
 /** The command line: every command with its options and its help. */
@@ -42,8 +46,24 @@ export function buildProgram(shell: Shell): Command {
   const groups: [title: string, add: () => void][] = [
     ['Set up:', () => (addInitCommand(program, shell), addInstallCommand(program, shell))],
     ['Run:', () => (addEnqueueCommand(program, shell), addRunCommand(program, shell), addWaitCommand(program, shell))],
-    ['Look:', () => (addStatusCommand(program, shell), addHistoryCommand(program, shell))],
-    ['Control:', () => (addControlCommands(program, shell), addSwitchCommands(program, shell))],
+    [
+      'Look:',
+      () => {
+        addStatusCommand(program, shell)
+        addPreviewCommand(program, shell)
+        addWhyCommand(program, shell)
+        addHistoryCommand(program, shell)
+        addAuditCommand(program, shell)
+      },
+    ],
+    [
+      'Control:',
+      () => {
+        addControlCommands(program, shell)
+        addSwitchCommands(program, shell)
+        addSetCommand(program, shell)
+      },
+    ],
     ['Try:', () => addDemoCommand(program, shell)],
   ]
   for (const [title, add] of groups) {

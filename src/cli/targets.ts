@@ -2,8 +2,9 @@ import path from 'node:path'
 import { dialectOf, type ConfiguredDatabase, type DatabaseConfig, type DatabaseSource } from '../config.js'
 import type { Database, Dialect } from '../databases/database.js'
 import { parseDatabaseUrl } from '../databases/database-url.js'
-import { ConfigurationError } from '../errors.js'
-import { closest } from '../options.js'
+import { classifyError } from '../databases/error-class.js'
+import { ConfigurationError, EvenkeelError } from '../errors.js'
+import { closest, databaseProblems } from '../options.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 import { findConfig } from './config/find-config.js'
 import { loadConfig } from './config/load-config.js'
@@ -106,10 +107,29 @@ function configuredTarget(
     async open(mayCreate) {
       if (source === undefined) throw nothingNamed(databaseName)
       if (typeof source === 'string') return openDatabaseUrl(source, { folder, mayCreate })
-      const database = (typeof source === 'function' ? await source() : source) as Database<never>
+      const database = typeof source === 'function' ? await made(databaseName, source) : (source as Database<never>)
       return { database, close: () => database.close() }
     },
   }
+}
+
+async function made(databaseName: string, make: () => unknown): Promise<Database<never>> {
+  const subject = `the database function of "${databaseName}"`
+  let database: unknown
+  try {
+    database = await make()
+  } catch (error) {
+    // A database that is away is told of as such.
+    if (error instanceof EvenkeelError || classifyError(error) === 'connection') throw error
+    throw new ConfigurationError(
+      subject,
+      [`it threw: ${error instanceof Error ? error.message : String(error)}`],
+      error,
+    )
+  }
+  const problems = databaseProblems(database)
+  if (problems.length > 0) throw new ConfigurationError(subject, problems)
+  return database as Database<never>
 }
 
 function unconfigured(databaseName: string, { url }: Address, cwd: string): Target {

@@ -23,6 +23,20 @@ export type Query = <Row = Record<string, unknown>>(
   values?: readonly unknown[],
 ) => Promise<QueryResult<Row>>
 
+/** A statement that the engine hands to the driver whole, to be sent together with others. */
+export interface Statement {
+  readonly text: string
+  readonly values?: readonly unknown[]
+  /** Makes the error for a statement that affects no row; then the transaction is rolled back, never committed. */
+  readonly orElse?: () => Error
+}
+
+/** How a pipelined transaction ends: what it returns, and the statements that go out together with COMMIT. */
+export interface Closing<T> {
+  readonly result: T
+  readonly closing: readonly Statement[]
+}
+
 /** What reads the catalogue: a query, and the dialect to write it in. */
 export interface ReadContext {
   readonly query: Query
@@ -36,11 +50,30 @@ export interface Session<Tx = unknown> {
   readonly query: Query
   /** Cancels the statement that this session runs now, if the driver can. */
   cancel(): Promise<void>
+  /** False when a pooler that nobody spoke of gives out another connection of the server for each transaction. */
+  isPinned?(): Promise<boolean>
 }
 
 export interface TransactionOptions {
   /** When it aborts, the running statement is cancelled in the server and the transaction is rolled back. */
   readonly signal?: AbortSignal
+}
+
+export interface PipelineOptions extends TransactionOptions {
+  /** Called when the connection is there and BEGIN is about to be sent. */
+  readonly onBegin?: () => void
+  /** Called when the answer of an opening statement has come, with its index. */
+  readonly onAnswer?: (index: number) => void
+}
+
+/** How often BEGIN IMMEDIATE found another writer in the database, since the adapter was made. */
+export interface BusyWaits {
+  /** Transactions that were begun, whether they had to wait or not. */
+  readonly begins: number
+  /** Those of them that had to wait. */
+  readonly waits: number
+  /** How long they waited, in ms. */
+  readonly waitedMs: number
 }
 
 /**
@@ -54,8 +87,22 @@ export interface Database<Tx = unknown> {
   readonly capabilities: Capabilities
   /** Commits when `fn` resolves and rolls back when it rejects. SQLite: BEGIN IMMEDIATE. PostgreSQL: READ COMMITTED. */
   transaction<T>(fn: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /**
+   * The same in fewer round trips, for drivers that can send several statements without waiting: `opening` goes out with
+   * BEGIN, and the closing statements with COMMIT. The same few texts come again and again, so they may be prepared.
+   * Without it `transaction` runs the statements one by one.
+   */
+  pipelinedTransaction?<T>(
+    opening: readonly Statement[],
+    fn: (tx: Tx, opened: readonly QueryResult<never>[]) => Promise<Closing<T>>,
+    options?: PipelineOptions,
+  ): Promise<T>
+  /** PostgreSQL: process ids of the server for the connections used so far; left out where they can't be told. */
+  backends?(): readonly number[] | null
   session<T>(fn: (session: Session<Tx>) => Promise<T>, options?: TransactionOptions): Promise<T>
   query<Row = Record<string, unknown>>(tx: Tx, text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+  /** SQLite: what the signal `busy writers` is made of. Without it that signal is unknown. */
+  busyWaits?(): BusyWaits
   /** Closes what this adapter opened; a pool or handle that was passed in stays the caller's. */
   close(): Promise<void>
 }

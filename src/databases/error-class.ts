@@ -14,6 +14,22 @@ export function wantsSmallerBatch(errorClass: ErrorClass): boolean {
   )
 }
 
+/** Whether the database says that a table, a column or a schema doesn't exist. */
+export function isMissingRelation(error: unknown): boolean {
+  const code = databaseErrorCode(error)
+  // undefined_table, undefined_column, invalid_schema_name.
+  if (code === '42P01' || code === '42703' || code === '3F000') return true
+  return code === 'SQLITE_ERROR' && /\bno such (table|column): /.test(messagesOf(error))
+}
+
+function messagesOf(error: unknown): string {
+  const messages: string[] = []
+  for (let current = error; current instanceof Error && messages.length < 5; current = current.cause) {
+    messages.push(current.message)
+  }
+  return messages.join(' ')
+}
+
 /** The SQLSTATE or SQLite code of an error or of what caused it, or null. */
 export function databaseErrorCode(error: unknown): string | null {
   for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth += 1) {
@@ -42,6 +58,8 @@ const NETWORK_CODES = new Set([
   'EHOSTUNREACH',
   'EAI_AGAIN',
   'ENETUNREACH',
+  'NO_ANSWER',
+  'POOL_EXHAUSTED',
 ])
 
 const SQLSTATES: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>([
@@ -52,6 +70,7 @@ const SQLSTATES: ReadonlyMap<string, ErrorClass> = new Map<string, ErrorClass>([
   ['25P03', 'timeout'], // idle_in_transaction_session_timeout
   ['25006', 'connection'], // read_only_sql_transaction: this server is a replica now
   ['53300', 'connection'], // too_many_connections
+  ['26000', 'connection'], // invalid_sql_statement_name: somebody has deallocated what was prepared on this session
   ['55P03', 'lock'], // lock_not_available
   ['40P01', 'lock'], // deadlock_detected
   ['40001', 'serialization'],

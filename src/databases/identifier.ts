@@ -1,4 +1,5 @@
 import { InvalidIdentifierError } from '../errors.js'
+import { describe } from '../options.js'
 import type { Dialect } from './database.js'
 
 /** A table by its name, or with its schema: `'users'`, `{ schema: 'shop', name: 'users' }`. A dot is part of a name. */
@@ -10,7 +11,7 @@ const POSTGRES_MAX_BYTES = 63
 /** The one place where an identifier becomes SQL. */
 export function quoteIdentifier(name: string, dialect: Dialect): string {
   const problem = identifierProblem(name, dialect)
-  if (problem !== null) throw new InvalidIdentifierError(String(name), problem)
+  if (problem !== null) throw new InvalidIdentifierError(typeof name === 'string' ? name : describe(name), problem)
   return `"${name.replaceAll('"', '""')}"`
 }
 

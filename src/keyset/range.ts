@@ -78,7 +78,8 @@ function qualified(column: KeyColumn, key: WalkKey, alias: string | undefined): 
   return alias === undefined ? column.identifier : `${quoteIdentifier(alias, key.dialect)}.${column.identifier}`
 }
 
-function readExpression(column: KeyColumn, reference: string): string {
+/** What reads a key column's exact text, of any reference to it. */
+export function readExpression(column: KeyColumn, reference: string): string {
   if (column.reading === 'text') return `${reference}::text`
   if (column.reading === 'json') return `to_json(${reference}) #>> '{}'`
   return reference

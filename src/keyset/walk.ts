@@ -1,5 +1,5 @@
 import type { TableDescription } from '../databases/catalogue/table-description.js'
-import type { Query } from '../databases/database.js'
+import type { Query, Statement } from '../databases/database.js'
 import { quoteTable } from '../databases/identifier.js'
 import { SchemaMismatchError } from '../errors.js'
 import { sameKey, type EncodedKey } from './encoding.js'
@@ -26,12 +26,18 @@ export interface WalkPosition {
 }
 
 /** The rows of one batch: those with a key in `(lower, upper]`. */
-export interface KeyRange {
+export interface KeyRange extends KeySlice {
+  /** Nothing is left behind it. */
+  readonly last: boolean
+  /** The same rows in one piece, or in pieces of the size that was asked for, in their order. */
+  readonly slices: readonly KeySlice[]
+}
+
+/** The rows of one statement. */
+export interface KeySlice {
   readonly upper: EncodedKey
   /** How many rows are in it. */
   readonly rows: number
-  /** Nothing is left behind it. */
-  readonly last: boolean
   /**
    * The predicate, with as many placeholders as `values`, numbered from `firstParameter` (default 1). The columns are
    * bare, or qualified with `alias`.
@@ -74,39 +80,81 @@ export async function walkBounds(
 }
 
 /**
- * The range of the next `size` rows behind `position`; fewer at the end. Null when a walk without an end finds nothing
- * more. Two statements at most, the second only at the end; neither reads more than `size` index entries.
+ * The range of the next `size` rows behind `position`, fewer at the end, in slices of `every` rows. Null when a walk
+ * without an end finds nothing more. Two statements at most, the second only at the end; neither reads more than `size`
+ * index entries.
  */
 export async function nextRange(
   query: Query,
   plan: WalkPlan,
   position: WalkPosition,
   size: number,
+  every = size,
 ): Promise<KeyRange | null> {
+  const { text, values } = boundStatement(plan, position, size, every)
+  const { rows } = await query<BoundRow>(text, values)
+  const bounds = rows.map((row) => ({ upper: readKey(plan.key, row, LAST), at: row.evenkeel_row ?? size }))
+  const [first] = bounds
+  if (first !== undefined && position.lower !== null && sameKey(first.upper, position.lower)) {
+    throw notMoving(plan, first.upper)
+  }
+  const found = bounds.at(-1)
+  if (found?.at === size) {
+    const last = position.end !== null && sameKey(found.upper, position.end)
+    return range(plan.key, position, bounds, last)
+  }
+  const end = await tail(query, plan, position)
+  if (end === null) return null
+  // Rows may have gone since the bounds were read.
+  return range(plan.key, position, [...bounds.filter(({ at }) => at < end.at), end], true)
+}
+
+/** The statement that `nextRange` asks first: the key of the `size`-th row behind `position`, and each `every`-th one. */
+export function boundStatement(plan: WalkPlan, position: WalkPosition, size: number, every = size): Statement {
   const rest = restOfWalk(plan.key, position)
-  const { rows } = await query(
-    `
+  const next = rest.values.length + 1
+  if (every >= size) {
+    const text = `
     SELECT ${keySelection(plan.key, LAST)}
     FROM ${plan.tableSql}
     WHERE ${rest.sql}
     ORDER BY ${keyOrder(plan.key)}
     LIMIT 1
-    OFFSET $${rest.values.length + 1}`,
-    [...rest.values, size - 1],
-  )
-  const [row] = rows
-  if (row === undefined) return tail(query, plan, position, rest)
-  const upper = readKey(plan.key, row, LAST)
-  if (position.lower !== null && sameKey(upper, position.lower)) throw notMoving(plan, upper)
-  return range(plan.key, position, upper, size, position.end !== null && sameKey(upper, position.end))
+    OFFSET $${next}`
+    return { text, values: [...rest.values, size - 1] }
+  }
+  const rowNumber = `row_number() OVER (ORDER BY ${keyOrder(plan.key)})`
+  const text = `
+    SELECT ${keySelection(plan.key, LAST)}, evenkeel_row
+    FROM (
+      SELECT
+        ${plan.key.columns.map(({ identifier }) => identifier).join(', ')},
+        ${plan.key.dialect === 'postgres' ? `(${rowNumber})::int` : rowNumber} AS evenkeel_row
+      FROM ${plan.tableSql}
+      WHERE ${rest.sql}
+      ORDER BY ${keyOrder(plan.key)}
+      LIMIT $${next}
+    ) AS next_rows
+    WHERE evenkeel_row % $${next + 1} = 0 OR evenkeel_row = $${next + 2}
+    ORDER BY evenkeel_row`
+  return { text, values: [...rest.values, size, every, size] }
 }
 
 // Of the keys as the queries return them; no column of a user is called so.
 const FIRST = 'evenkeel_first_'
 const LAST = 'evenkeel_last_'
 
+type BoundRow = Record<string, unknown> & { readonly evenkeel_row?: number }
+
+/** A key, and how many rows there are from the position up to it. */
+interface Bound {
+  readonly upper: EncodedKey
+  readonly at: number
+}
+
 // Fewer rows than a batch are left: the fixed end is the bound, whether its row still exists or not.
-async function tail(query: Query, plan: WalkPlan, position: WalkPosition, rest: SqlPart): Promise<KeyRange | null> {
+async function tail(query: Query, plan: WalkPlan, position: WalkPosition): Promise<Bound | null> {
+  const rest = restOfWalk(plan.key, position)
   const rowCount = plan.key.dialect === 'postgres' ? '(count(*) OVER ())::int' : 'count(*) OVER ()'
   const { rows } = await query<Record<string, unknown> & { evenkeel_rows: number }>(
     `
@@ -119,14 +167,24 @@ async function tail(query: Query, plan: WalkPlan, position: WalkPosition, rest: 
   )
   const [row] = rows
   const upper = position.end ?? (row === undefined ? null : readKey(plan.key, row, LAST))
-  return upper === null ? null : range(plan.key, position, upper, row?.evenkeel_rows ?? 0, true)
+  return upper === null ? null : { upper, at: row?.evenkeel_rows ?? 0 }
 }
 
-function range(key: WalkKey, position: WalkPosition, upper: EncodedKey, rows: number, last: boolean): KeyRange {
+function range(key: WalkKey, position: WalkPosition, bounds: readonly Bound[], last: boolean): KeyRange {
+  const slices = bounds.map(({ upper, at }, index) => {
+    const before = bounds[index - 1]
+    return before === undefined
+      ? slice(key, position, upper, at)
+      : slice(key, { ...position, lower: before.upper }, upper, at - before.at)
+  })
+  const end = bounds.at(-1) ?? { upper: position.first, at: 0 }
+  return { ...slice(key, position, end.upper, end.at), last, slices }
+}
+
+function slice(key: WalkKey, position: WalkPosition, upper: EncodedKey, rows: number): KeySlice {
   return {
     upper,
     rows,
-    last,
     predicate: ({ alias, firstParameter = 1 } = {}) => {
       const from = lowerBound(key, position, firstParameter, alias)
       const to = compareKey(key, '<=', upper, firstParameter + from.values.length, alias)

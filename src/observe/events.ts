@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { JsonValue } from '../json.js'
 import type { Waiting } from '../queue/reasons.js'
 import type { Logger } from './logger.js'
 
@@ -7,11 +8,16 @@ interface OfUpdate {
   readonly updateName: string
 }
 
+/** What happens to one batch or lease: `lane` says of which lane, and isn't there while the update walks as one. */
+interface OfBatch extends OfUpdate {
+  readonly lane?: number
+}
+
 /** Every event and the one object that it carries. */
 export interface UpdaterEvents {
   /** The runner began; what was found when the registry was held against the queue. */
   'updater:start': { databaseName: string; unknownRows: string[]; unknownDependencies: string[]; cycles: string[] }
-  /** The runner ended; with an error only when strict mode gave up. */
+  /** The runner ended; with an error only when strict mode gave up, or when the thread of a worker ended by itself. */
   'updater:stop': { databaseName: string; error: Error | null }
   /** Nothing can run now; said once until something ran. */
   'updater:idle': { databaseName: string; complete: boolean }
@@ -20,17 +26,28 @@ export interface UpdaterEvents {
   'update:complete': OfUpdate & { outcome: 'completed' | 'not applicable' }
   'update:fail': OfUpdate & { error: Error }
   'update:stall': OfUpdate & { error: Error }
-  'update:pause': OfUpdate & { by: string | null; reason: string | null }
+  /** A person paused it, or, with an error, the engine did, because a person has to decide. */
+  'update:pause': OfUpdate & { by: string | null; reason: string | null; error: Error | null }
   'update:resume': OfUpdate & { by: string | null }
   'update:cancel': OfUpdate & { by: string | null; reason: string | null }
   'update:retry': OfUpdate & { by: string | null }
-  'batch:start': OfUpdate & { batchSize: number; targetMs: number }
-  'batch:success': OfUpdate & { items: number; durationMs: number; batchSize: number; done: boolean }
-  'batch:failure': OfUpdate & { error: Error; attempts: number; backOffMs: number }
-  /** The runner pauses before a batch. */
-  'pace:change': { databaseName: string; pauseMs: number; why: string }
-  'lease:taken': OfUpdate & { owner: string }
-  'lease:lost': OfUpdate & { owner: string }
+  'batch:start': OfBatch & { batchSize: number; targetMs: number }
+  'batch:success': OfBatch & { items: number; durationMs: number; batchSize: number; done: boolean }
+  'batch:failure': OfBatch & { error: Error; attempts: number; backOffMs: number }
+  /** The runner pauses before a batch; `reason` is the signal, budget or rule, for programs. */
+  'pace:change': OfUpdate & { pauseMs: number; reason: string; why: string }
+  /** A running updater took up a setting that somebody changed, here or in another process. */
+  'settings:change': {
+    databaseName: string
+    key: string
+    update: string | null
+    before: JsonValue
+    after: JsonValue
+    by: string | null
+    reason: string | null
+  }
+  'lease:taken': OfBatch & { owner: string }
+  'lease:lost': OfBatch & { owner: string }
   /** Why updates wait has changed. */
   'queue:change': { databaseName: string; waiting: Record<string, Waiting> }
 }

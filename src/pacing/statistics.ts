@@ -1,4 +1,5 @@
 import type { JsonValue } from '../json.js'
+import { extendProfile, type RateProfile, type Stretch } from './rate-profile.js'
 
 /** What is measured of an update over its batches; kept in its row, so that a restart goes on with it. Pure. */
 export interface Statistics {
@@ -9,10 +10,12 @@ export interface Statistics {
   readonly fadedItems: number
   readonly fadedFraction: number
   readonly fadedSeconds: number
-  /** Last known share of the walk; null when it can't be told. */
+  /** Largest known share of the walk, so that it never goes back; null when it can't be told. */
   readonly fraction: number | null
   /** Batches in a row without new progress. */
   readonly idleBatches: number
+  /** The way so far, coarsely: how much the rate varies, and what it was over the whole walk. */
+  readonly profile: RateProfile
 }
 
 export const NO_STATISTICS: Statistics = {
@@ -23,15 +26,19 @@ export const NO_STATISTICS: Statistics = {
   fadedSeconds: 0,
   fraction: null,
   idleBatches: 0,
+  profile: [],
 }
 
 const WEIGHT = 0.1
 const HALF_LIFE_SECONDS = 90
 
+/** The largest fraction of a walk that isn't over: only the end itself is 100 %. */
+export const ALMOST = 0.999
+
 export interface BatchMeasure {
   readonly items: number
   readonly durationMs: number
-  /** Wall-clock time since the batch before, in ms; its own duration for the first. */
+  /** Wall-clock time since the batch before, in ms; its own duration for the first of a process. */
   readonly elapsedMs: number
   readonly fraction: number | null
   readonly idle: boolean
@@ -40,17 +47,26 @@ export interface BatchMeasure {
 export function afterBatch(before: Statistics, batch: BatchMeasure): Statistics {
   const seconds = Math.max(batch.elapsedMs, 0) / 1_000
   const fade = 0.5 ** (seconds / HALF_LIFE_SECONDS)
-  const advance =
-    batch.fraction !== null && before.fraction !== null ? Math.max(0, batch.fraction - before.fraction) : 0
+  const fraction = furthest(before, batch.fraction)
+  // Of the first batch it isn't known where it began.
+  const measured = fraction !== null && before.fraction !== null
+  const advance = measured ? fraction - before.fraction : 0
   return {
     recentItems: before.recentItems + WEIGHT * (batch.items - before.recentItems),
     recentMs: before.recentMs + WEIGHT * (batch.durationMs - before.recentMs),
     fadedItems: before.fadedItems * fade + batch.items,
     fadedFraction: before.fadedFraction * fade + advance,
     fadedSeconds: before.fadedSeconds * fade + seconds,
-    fraction: batch.fraction,
+    fraction,
     idleBatches: batch.idle ? before.idleBatches + 1 : 0,
+    profile: measured ? extendProfile(before.profile, seconds, advance) : before.profile,
   }
+}
+
+/** The share of the walk for people: what is known of it, but never less than it was before, and never 100 %. */
+export function furthest(statistics: Statistics, fraction: number | null): number | null {
+  if (fraction === null || Number.isNaN(fraction)) return null
+  return Math.min(ALMOST, Math.max(0, fraction, statistics.fraction ?? 0))
 }
 
 /** Items per second of wall-clock time, pauses included; null when nothing was measured yet. */
@@ -58,29 +74,32 @@ export function itemsPerSecond(statistics: Statistics): number | null {
   return statistics.fadedSeconds > 0 ? statistics.fadedItems / statistics.fadedSeconds : null
 }
 
-const MIN_BATCHES = 20
-const MIN_FRACTION = 0.02
-const LOW = 0.8
-const HIGH = 1.4
-
-/** Seconds that are left, as a range; nothing before 20 batches or 2 % of the walk. */
-export function etaSeconds(statistics: Statistics, batches: number): [low: number, high: number] | null {
-  const { fraction, fadedFraction, fadedSeconds } = statistics
-  if (fraction === null || fadedFraction <= 0) return null
-  if (batches < MIN_BATCHES && fraction < MIN_FRACTION) return null
-  const seconds = ((1 - fraction) * fadedSeconds) / fadedFraction
-  return [seconds * LOW, seconds * HIGH]
-}
-
 /** State that was saved in a row; anything else than what we write is ignored. */
 export function restoreStatistics(saved: JsonValue | undefined): Statistics {
   if (typeof saved !== 'object' || saved === null || Array.isArray(saved)) return NO_STATISTICS
-  const restored: Record<string, number | null> = { ...NO_STATISTICS }
+  const restored: Record<string, unknown> = { ...NO_STATISTICS }
   for (const [key, value] of Object.entries(saved)) {
-    if (!(key in NO_STATISTICS)) continue
-    if ((typeof value === 'number' && Number.isFinite(value) && value >= 0) || (key === 'fraction' && value === null)) {
+    if (key === 'profile') restored.profile = restoreProfile(value)
+    else if (
+      key === 'fraction' ? value === null || (isAmount(value) && value <= 1) : key in NO_STATISTICS && isAmount(value)
+    )
       restored[key] = value
-    }
   }
   return restored as unknown as Statistics
+}
+
+function restoreProfile(saved: JsonValue | undefined): RateProfile {
+  const stretches = Array.isArray(saved) ? saved : []
+  return stretches.every(isStretch) ? stretches : []
+}
+
+function isStretch(value: unknown): value is Stretch & JsonValue {
+  return Array.isArray(value) && value.length === 2 && value.every(isAmount)
+}
+
+// More than any update does: beyond it the sums and quotients could leave the range of a number.
+const MOST = 1e15
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= MOST
 }

@@ -31,7 +31,7 @@ interface Averages {
 class EmaTuner implements Tuner {
   readonly #context: TunerContext
   readonly #bounds: BatchBounds
-  readonly #decisions = new DecisionRing(DECISIONS_KEPT)
+  readonly #decisions = new DecisionRing<TunerDecision>(DECISIONS_KEPT)
   /** Both finite and ≥ 0; both 0 until the first batch that had items. */
   #averages: Averages
   /** The target of the batch that runs now, in ms. */

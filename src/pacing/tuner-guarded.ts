@@ -57,7 +57,7 @@ class GuardedTuner implements Tuner {
   readonly #settings: GuardedSettings
   readonly #context: TunerContext
   readonly #bounds: BatchBounds
-  readonly #decisions: DecisionRing
+  readonly #decisions: DecisionRing<TunerDecision>
   readonly #model: CostModel
   readonly #overhead: Overhead
   /** What the batch in flight is for, which decides what is made of its time. */

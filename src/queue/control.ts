@@ -2,7 +2,7 @@ import type { Database } from '../databases/database.js'
 import { AlreadyQueuedError, ConfigurationError, NotQueuedError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import type { UpdaterEmitter } from '../observe/events.js'
-import { describe, unknownOptionProblems } from '../options.js'
+import { describe, requireOptions, textProblems, unknownOptionProblems } from '../options.js'
 import { enqueueRow } from './enqueue.js'
 import { encodeProgress } from './progress.js'
 import type { QueueStore } from './queue-store.js'
@@ -14,6 +14,15 @@ import { updateNameProblems } from './update-name.js'
 export interface Reasoned {
   readonly by?: string
   readonly reason?: string
+}
+
+/** What may be said when an update is to go on. */
+export interface AcceptingOptions {
+  /**
+   * Its definition has changed since its first batch, and going on from its progress is right. With the update's
+   * definition in this process, that one is accepted; else whichever runs it next. Default false.
+   */
+  readonly acceptChanges?: boolean
 }
 
 export interface EnqueueOptions<Tx> {
@@ -31,7 +40,7 @@ export interface EnqueueOptions<Tx> {
   readonly by?: string
 }
 
-export interface RetryOptions {
+export interface RetryOptions extends AcceptingOptions {
   readonly by?: string
   /** Tries the rows that were set aside again; an update that has finished is enqueued for them. */
   readonly quarantined?: boolean
@@ -43,6 +52,7 @@ export interface RowDefaults {
   readonly dependsOn: readonly string[]
   readonly ordering: number
   readonly initialProgress: JsonObject
+  readonly fingerprint?: string
 }
 
 /** What people and deploys do to the queue. Everything here works from any process, with a runner or without. */
@@ -79,17 +89,28 @@ export class QueueControl<Tx> {
     return written
   }
 
-  async pause(name: string, { by, reason }: Reasoned): Promise<void> {
+  async pause(name: string, reasoned: Reasoned): Promise<void> {
+    const { by, reason } = checkReasoned('pause', reasoned)
     if (!(await this.#store.pause(name, by ?? null, reason ?? null))) return this.#requireQueued(name)
-    this.#events.emit('update:pause', { ...this.#identity(name), by: by ?? null, reason: reason ?? null })
+    this.#events.emit('update:pause', { ...this.#identity(name), by: by ?? null, reason: reason ?? null, error: null })
   }
 
-  async resume(name: string, { by }: Reasoned): Promise<void> {
-    if (!(await this.#store.resume(name))) return this.#requireQueued(name)
+  async resume(
+    { name, fingerprint }: Pick<RowDefaults, 'name' | 'fingerprint'>,
+    options: Reasoned & AcceptingOptions,
+  ): Promise<void> {
+    const { by, acceptChanges = false } = checkResume(options)
+    const resumed = await this.#database.transaction(async (tx) => {
+      const query = this.#store.within(tx)
+      if (acceptChanges) await this.#store.acceptDefinition(query, name, fingerprint ?? null)
+      return this.#store.resume(query, name)
+    })
+    if (!resumed) return this.#requireQueued(name)
     this.#events.emit('update:resume', { ...this.#identity(name), by: by ?? null })
   }
 
-  async cancel(name: string, { by, reason }: Reasoned): Promise<void> {
+  async cancel(name: string, reasoned: Reasoned): Promise<void> {
+    const { by, reason } = checkReasoned('cancel', reasoned)
     const ending = {
       outcome: 'cancelled',
       by: by ?? null,
@@ -106,11 +127,13 @@ export class QueueControl<Tx> {
     this.#events.emit('update:cancel', { ...this.#identity(name), by: by ?? null, reason: reason ?? null })
   }
 
-  async retry(defaults: RowDefaults, { by, quarantined = false }: RetryOptions): Promise<void> {
+  async retry(defaults: RowDefaults, options: RetryOptions): Promise<void> {
+    const { by, quarantined = false, acceptChanges = false } = checkRetry(options)
     await this.#database.transaction(async (tx) => {
       const query = this.#store.within(tx)
       const { name } = defaults
       const queued = await this.#store.retry(query, name)
+      if (acceptChanges) await this.#store.acceptDefinition(query, name, defaults.fingerprint ?? null)
       if (queued && !quarantined) return
       // A finished update comes back with the progress that it ended with: only the rows set aside are left to do.
       const text = queued
@@ -127,7 +150,8 @@ export class QueueControl<Tx> {
     this.#events.emit('update:retry', { ...this.#identity(defaults.name), by: by ?? null })
   }
 
-  async disable({ by, reason }: Reasoned): Promise<void> {
+  async disable(reasoned: Reasoned): Promise<void> {
+    const { by, reason } = checkReasoned('disable', reasoned)
     await writeDisabled(this.#store.read, this.#store.tables, { by: by ?? null, reason: reason ?? null })
   }
 
@@ -144,6 +168,47 @@ export class QueueControl<Tx> {
   }
 }
 
+function checkReasoned(verb: string, reasoned: Reasoned): Reasoned {
+  requireOptions(verb, reasoned)
+  const problems = [
+    ...unknownOptionProblems(reasoned, ['by', 'reason']),
+    ...textProblems('by', reasoned.by),
+    ...textProblems('reason', reasoned.reason),
+  ]
+  if (problems.length > 0) throw new ConfigurationError(verb, problems)
+  return reasoned
+}
+
+function checkResume<Options extends Reasoned & AcceptingOptions>(options: Options): Options {
+  requireOptions('resume', options)
+  const problems = [
+    ...unknownOptionProblems(options, ['by', 'reason', 'acceptChanges']),
+    ...textProblems('by', options.by),
+    ...textProblems('reason', options.reason),
+    ...switchProblems('acceptChanges', options.acceptChanges),
+  ]
+  if (problems.length > 0) throw new ConfigurationError('resume', problems)
+  return options
+}
+
+function switchProblems(name: string, value: unknown): string[] {
+  return value === undefined || typeof value === 'boolean'
+    ? []
+    : [`${name} must be true or false, not ${describe(value)}`]
+}
+
+function checkRetry(options: RetryOptions): RetryOptions {
+  requireOptions('retry', options)
+  const problems = [
+    ...unknownOptionProblems(options, ['by', 'quarantined', 'acceptChanges']),
+    ...textProblems('by', options.by),
+    ...switchProblems('quarantined', options.quarantined),
+    ...switchProblems('acceptChanges', options.acceptChanges),
+  ]
+  if (problems.length > 0) throw new ConfigurationError('retry', problems)
+  return options
+}
+
 const ENQUEUE_OPTIONS = ['tx', 'progress', 'dependsOn', 'ordering', 'ifExists', 'by']
 // The range of the column, on both databases.
 const MAX_ORDERING = 2 ** 31 - 1
@@ -151,7 +216,7 @@ const MAX_ORDERING = 2 ** 31 - 1
 function checkEnqueue<Tx>(name: string, options: EnqueueOptions<Tx>): void {
   const problems = unknownOptionProblems(options, ENQUEUE_OPTIONS)
   const { ordering, ifExists, dependsOn } = options
-  problems.push(...updateNameProblems('the name', name))
+  problems.push(...updateNameProblems('the name', name), ...textProblems('by', options.by))
   if (ordering !== undefined && (!Number.isSafeInteger(ordering) || Math.abs(ordering) > MAX_ORDERING)) {
     problems.push(`ordering must be a whole number within ±${MAX_ORDERING}, not ${describe(ordering)}`)
   }

@@ -2,6 +2,7 @@ import type { Query } from '../databases/database.js'
 import type { JsonObject } from '../json.js'
 import type { Tables } from '../schema/tables.js'
 import type { Outcome } from './queue-store.js'
+import { isTooDeep } from './progress.js'
 import { queueStatements } from './statements.js'
 
 /** What an update that has left the queue did. */
@@ -70,7 +71,9 @@ export async function readHistory(query: Query, tables: Tables, limit: number): 
 // A row that was written by hand into nonsense could still be cancelled.
 function progressOf(text: string): JsonObject {
   try {
-    return JSON.parse(text) as JsonObject
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject && !isTooDeep(value, text) ? (value as JsonObject) : {}
   } catch {
     return {}
   }

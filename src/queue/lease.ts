@@ -3,4 +3,6 @@ export interface Lease {
   readonly updateName: string
   readonly owner: string
   readonly token: string
+  /** The lane that is held, when the update's walk was split; null holds the update itself. */
+  readonly lane: number | null
 }

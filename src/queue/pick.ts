@@ -11,27 +11,42 @@ export interface Picker {
   backOffPassed(name: string, retryAt: string): boolean
   /** Whether its own clock holds the update back. */
   isHeldBack(name: string, attempts: number): boolean
+  /** What it can do about an update that was split: work on a lane of it, wait for others of its process, or nothing. */
+  lanesOf(row: QueueRow): 'work' | 'wait' | 'none'
+}
+
+/** What runs next. */
+export interface Picked {
+  readonly row: QueueRow
+  /** No row stands before it that might become runnable: while that is so, nothing but it needs to be looked at. */
+  readonly leads: boolean
 }
 
 /** The first runnable update in the order of the queue, or null: engine.md 2. */
-export async function pickNext<Tx>(store: QueueStore<Tx>, picker: Picker): Promise<QueueRow | null> {
+export async function pickNext<Tx>(store: QueueStore<Tx>, picker: Picker): Promise<Picked | null> {
+  let skipped = 0
   for await (const page of store.candidates(picker.names)) {
-    const rows = page.filter((row) => isFree(row, picker))
+    const awaited = page.findIndex((row) => row.laneCount > 0 && picker.lanesOf(row) === 'wait')
+    const rows = (awaited === -1 ? page : page.slice(0, awaited)).filter((row) => isFree(row, picker))
     const first = rows[0]
-    if (first === undefined || first.dependsOn.length === 0) {
-      if (first) return first
-      continue
+    const picked = (row: QueueRow): Picked => ({ row, leads: skipped === 0 && row === page[0] })
+    if (first !== undefined) {
+      if (first.dependsOn.length === 0) return picked(first)
+      // One question for the whole page: a long chain of updates must not cost a question each.
+      const unfinished = await store.queuedAmong([...new Set(rows.flatMap((row) => row.dependsOn))])
+      const ready = rows.find((row) => !row.dependsOn.some((name) => unfinished.has(name)))
+      if (ready) return picked(ready)
     }
-    // One question for the whole page: a long chain of updates must not cost a question each.
-    const unfinished = await store.queuedAmong([...new Set(rows.flatMap((row) => row.dependsOn))])
-    const ready = rows.find((row) => !row.dependsOn.some((name) => unfinished.has(name)))
-    if (ready) return ready
+    if (awaited !== -1) return null
+    skipped += page.length
   }
   return null
 }
 
 function isFree(row: QueueRow, picker: Picker): boolean {
-  if (row.holder !== null && row.holder.owner !== picker.owner) return false
+  if (row.laneCount > 0) {
+    if (picker.lanesOf(row) !== 'work') return false
+  } else if (row.holder !== null && row.holder.owner !== picker.owner) return false
   if (picker.isHeldBack(row.name, row.attempts)) return false
   return row.backsOffUntil === null || picker.backOffPassed(row.name, row.backsOffUntil)
 }

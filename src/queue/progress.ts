@@ -3,16 +3,34 @@ import { InvalidProgressError } from '../errors.js'
 // Deeper than any bookmark, and far from where JSON.stringify itself gives up.
 const MAX_DEPTH = 500
 
+/** Whether JSON is nested so deeply that writing it again could overflow the stack. `text` is what it was parsed from. */
+export function isTooDeep(value: unknown, text: string): boolean {
+  // Each level takes at least two characters.
+  return text.length > 2 * MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)
+}
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((entry) => isDeeperThan(entry, levels - 1))
+}
+
 /**
  * Progress as JSON text, when JSON holds it exactly.
  *
  * @throws InvalidProgressError naming the key that would come back changed
  */
 export function encodeProgress(updateName: string, progress: unknown): string {
-  if (!isPlainObject(progress))
-    throw new InvalidProgressError(updateName, 'progress', `is ${kindOf(progress)}, not a JSON object`)
-  check(updateName, progress, 'progress', [])
-  return JSON.stringify(progress)
+  try {
+    if (!isPlainObject(progress))
+      throw new InvalidProgressError(updateName, 'progress', `is ${kindOf(progress)}, not a JSON object`)
+    check(updateName, progress, 'progress', [])
+    return JSON.stringify(progress)
+  } catch (error) {
+    if (error instanceof InvalidProgressError) throw error
+    // A getter or a proxy.
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new InvalidProgressError(updateName, 'progress', `can't be read: ${reason}`)
+  }
 }
 
 function check(updateName: string, value: unknown, path: string, within: readonly object[]): void {

@@ -13,11 +13,23 @@ export interface Quarantine {
   count(): Promise<number>
 }
 
-/** The rows that one update has set aside, bound to a transaction. */
-export function quarantineOf(query: Query, tables: Tables, updateName: string): Quarantine {
-  const { quarantine, dialect } = tables
+/**
+ * The rows that one update has set aside, bound to a transaction. `shared` when others of the same update work at the
+ * same time: then `add` locks the update, so that whoever counts afterwards has counted everybody's.
+ */
+export function quarantineOf(query: Query, tables: Tables, updateName: string, shared = false): Quarantine {
+  const { quarantine, queue, dialect } = tables
   return {
     async add(key, error) {
+      if (shared) {
+        await query(
+          `SELECT 1
+           FROM ${queue}
+           WHERE update_name = $1
+           FOR UPDATE`,
+          [updateName],
+        )
+      }
       await query(
         `INSERT INTO ${quarantine} (update_name, key_json, error)
          VALUES ($1, $2, $3)

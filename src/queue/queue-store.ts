@@ -1,24 +1,19 @@
-import type { Database, Query } from '../databases/database.js'
+import type { Database, Query, QueryResult, Statement, TransactionOptions } from '../databases/database.js'
+import { withinTime } from '../databases/time-limit.js'
 import { LeaseLostError } from '../errors.js'
 import { tablesOf, type Tables } from '../schema/tables.js'
+import type { BatchRecord, ClaimedState } from './batch-record.js'
+import { knownNames } from './known-names.js'
+import { LaneStore, type FencedLane } from './lane-store.js'
 import type { Lease } from './lease.js'
 import { parseDependsOn, type QueueRow, type QueueRowDetails, type RowState } from './row.js'
 import { queueStatements, type QueueStatements } from './statements.js'
 
-/** What a claimed row remembers for its next runner. */
-export interface ClaimedState {
-  readonly tunerJson: string | null
-  readonly statisticsJson: string | null
-}
-
-/** What a committed batch writes into its row. */
-export interface BatchRecord {
-  readonly progressJson: string
-  readonly items: number
-  readonly busyMs: number
-  readonly batchSize: number | null
-  readonly tunerJson: string | null
-  readonly statisticsJson: string
+interface RawClaimed {
+  tunerjson: string | null
+  statisticsjson: string | null
+  fingerprint: string | null
+  batches: number
 }
 
 /** How an update ended. */
@@ -36,6 +31,31 @@ export interface Ending {
   readonly busyMs: number
 }
 
+/** What a batch must not overtake. */
+export interface Precedence {
+  /** What the update depends on, as it was when it was picked. */
+  readonly dependsOn: readonly string[]
+  /** The updates that its runner may run; those before it in the queue go first. None: nobody was before it just now. */
+  readonly names: readonly string[]
+}
+
+/** What the fence of a batch found. */
+export interface Fence {
+  readonly progressJson: string
+  /** Another update may have to go first: the queue has to be looked at. */
+  readonly overtaken: boolean
+  /** Of a lane's batch. */
+  readonly lane: FencedLane | null
+}
+
+interface RawFence {
+  progressjson: string | null
+  dependson: string | null
+  overtaken: unknown
+  laneversion: number | null
+  lanefailed: unknown
+}
+
 interface RawRow {
   name: string
   ordering: number
@@ -48,6 +68,9 @@ interface RawRow {
   backsoffuntil: string | null
   leaseowner: string | null
   leaseuntil: string | null
+  waitingtext: string | null
+  lanecount: number
+  hasfreelane: unknown
 }
 
 interface RawDetails extends RawRow {
@@ -63,23 +86,42 @@ interface RawDetails extends RawRow {
 }
 
 const PAGE = 100
+
+const ANSWER_MS = 30_000
+const NOBODY_BEFORE: Precedence = { dependsOn: [], names: [] }
 // Below any ordering that an INTEGER column holds.
 const BEFORE_ALL_ORDERINGS = -(2 ** 40)
 
 /** The queue of one database as SQL. It knows rows and leases, not handlers. */
 export class QueueStore<Tx> {
   readonly tables: Tables
+  /** The ranges of updates that were split. */
+  readonly lanes: LaneStore
   readonly #database: Database<Tx>
   readonly #statements: QueueStatements
+  readonly #answerMs: number
 
-  constructor(database: Database<Tx>, schema?: string) {
+  /** `answerMs`: how long a statement of ours may take, its wait for a connection and for a lock of others included. */
+  constructor(database: Database<Tx>, schema?: string, answerMs = ANSWER_MS) {
     this.#database = database
+    this.#answerMs = answerMs
     this.tables = tablesOf(database.dialect, schema)
     this.#statements = queueStatements(this.tables)
+    this.lanes = new LaneStore(this.tables, this.#ask)
   }
 
   /** One statement in autocommit, on a connection of its own. */
   readonly read: Query = (text, values) => this.#database.session((session) => session.query(text, values))
+
+  // The same for our own statements, which are short.
+  readonly #ask: Query = (text, values) =>
+    this.soon((options) => this.#database.session((session) => session.query(text, values), options))
+
+  /** Gives up on a database that doesn't answer. Where one connection does everything, waiting for it is no silence. */
+  soon<T>(work: (options: TransactionOptions) => Promise<T>, ms = this.#answerMs): Promise<T> {
+    if (!this.#database.capabilities.concurrentTransactions) return work({})
+    return withinTime(ms, (signal) => work({ signal }))
+  }
 
   /** A query bound to a transaction. */
   within(tx: Tx): Query {
@@ -88,16 +130,14 @@ export class QueueStore<Tx> {
 
   /** Queued rows among `names`, in the order in which they should run, a page at a time. */
   async *candidates(names: readonly string[]): AsyncGenerator<QueueRow[]> {
+    const known = knownNames(names)
+    const statement = known.many ? this.#statements.candidatesOfAll : this.#statements.candidates
+    const among = known.many ? [] : [known.json]
     let ordering = BEFORE_ALL_ORDERINGS
     let name = ''
     for (;;) {
-      const { rows } = await this.read<RawRow>(this.#statements.candidates, [
-        JSON.stringify(names),
-        ordering,
-        name,
-        PAGE,
-      ])
-      yield rows.map(toRow)
+      const { rows } = await this.#ask<RawRow>(statement, [ordering, name, PAGE, ...among])
+      yield (known.many ? rows.filter((row) => known.among.has(row.name)) : rows).map(toRow)
       const last = rows.at(-1)
       if (rows.length < PAGE || last === undefined) return
       ordering = last.ordering
@@ -106,70 +146,100 @@ export class QueueStore<Tx> {
   }
 
   async rows(): Promise<QueueRow[]> {
-    const { rows } = await this.read<RawRow>(this.#statements.allRows)
+    const { rows } = await this.#ask<RawRow>(this.#statements.allRows)
     return rows.map(toRow)
   }
 
   async details(): Promise<QueueRowDetails[]> {
-    const { rows } = await this.read<RawDetails>(this.#statements.allDetails)
+    const { rows } = await this.#ask<RawDetails>(this.#statements.allDetails)
     return rows.map(toDetails)
   }
 
   async queuedAmong(names: readonly string[]): Promise<Set<string>> {
     if (names.length === 0) return new Set()
-    const { rows } = await this.read<{ name: string }>(this.#statements.queuedAmong, [JSON.stringify(names)])
+    const { rows } = await this.#ask<{ name: string }>(this.#statements.queuedAmong, [JSON.stringify(names)])
     return new Set(rows.map((row) => row.name))
   }
 
   async finishedAmong(names: readonly string[]): Promise<Set<string>> {
     if (names.length === 0) return new Set()
-    const { rows } = await this.read<{ name: string }>(this.#statements.finishedAmong, [JSON.stringify(names)])
+    const { rows } = await this.#ask<{ name: string }>(this.#statements.finishedAmong, [JSON.stringify(names)])
     return new Set(rows.map((row) => row.name))
   }
 
   async isEmpty(): Promise<boolean> {
-    return (await this.read(this.#statements.anyQueued)).rows.length === 0
+    return (await this.#ask(this.#statements.anyQueued)).rows.length === 0
   }
 
   async lastOutcome(name: string): Promise<Outcome | null> {
-    const { rows } = await this.read<{ outcome: Outcome }>(this.#statements.lastOutcome, [name])
+    const { rows } = await this.#ask<{ outcome: Outcome }>(this.#statements.lastOutcome, [name])
     return rows[0]?.outcome ?? null
   }
 
   /** Takes the row if nobody else holds it; null when somebody does, or when it isn't queued any more. */
-  async claim(lease: Lease, leaseMs: number): Promise<ClaimedState | null> {
-    const { rows } = await this.read<{ tunerjson: string | null; statisticsjson: string | null }>(
-      this.#statements.claim,
-      [lease.updateName, lease.owner, lease.token, leaseMs],
-    )
+  async claim(lease: Lease, leaseMs: number, fingerprint: string | null): Promise<ClaimedState | null> {
+    const values = [lease.updateName, lease.owner, lease.token, leaseMs, fingerprint]
+    const { rows } = await this.#ask<RawClaimed>(this.#statements.claim, values)
     const row = rows[0]
-    return row ? { tunerJson: row.tunerjson, statisticsJson: row.statisticsjson } : null
+    if (row === undefined) return null
+    const { tunerjson: tunerJson, statisticsjson: statisticsJson, batches } = row
+    return { tunerJson, statisticsJson, fingerprint: row.fingerprint, batches }
   }
 
   /** False when the lease isn't ours any more. */
   async renew(lease: Lease, leaseMs: number): Promise<boolean> {
-    const { rowCount } = await this.read(this.#statements.renew, [lease.updateName, lease.token, leaseMs])
+    if (lease.lane !== null) return this.lanes.renew(lease, leaseMs)
+    const values = [lease.updateName, lease.token, leaseMs]
+    const { rowCount } = await this.soon(
+      (options) => this.#database.session((session) => session.query(this.#statements.renew, values), options),
+      leaseMs,
+    )
     return rowCount > 0
+  }
+
+  /** Says in the row why its runner waits, for whoever asks; believed for `ms`. */
+  async tell(name: string, text: string, ms: number): Promise<void> {
+    await this.read(this.#statements.tell, [name, text, ms])
   }
 
   /** Gives the lease back, so that another runner can go on at once; false when it wasn't ours any more. */
   async release(lease: Lease): Promise<boolean> {
-    return (await this.read(this.#statements.release, [lease.updateName, lease.token])).rowCount > 0
+    if (lease.lane !== null) return this.lanes.release(lease)
+    return (await this.#ask(this.#statements.release, [lease.updateName, lease.token])).rowCount > 0
   }
 
-  /** The saved progress, when the row is still ours and may run; read in the batch's own transaction. */
+  /** The saved progress, when the row is still ours and may run. */
   async fence(query: Query, lease: Lease): Promise<string> {
-    const { rows } = await query<{ progressjson: string | null }>(this.#statements.fence, [
-      lease.updateName,
-      lease.token,
-    ])
-    const row = rows[0]
-    if (!row) throw new LeaseLostError(lease.updateName)
-    return row.progressjson ?? '{}'
+    const { text, values } = this.fenceStatement(lease, NOBODY_BEFORE)
+    return this.readFence(await query<RawFence>(text, values), lease, NOBODY_BEFORE).progressJson
   }
 
-  async saveBatch(query: Query, lease: Lease, record: BatchRecord, leaseMs: number): Promise<void> {
-    const { rowCount } = await query(this.#statements.saveBatch, [
+  /** The first statement of a batch, in its own transaction; `readFence` reads its answer. */
+  fenceStatement(lease: Lease, { dependsOn, names }: Precedence): Statement {
+    const values = [lease.updateName, lease.token, lease.owner, JSON.stringify(dependsOn)]
+    const { fence, fenceOfMany, laneFence, laneFenceOfMany } = this.#statements
+    const known = knownNames(names)
+    return known.many
+      ? { text: lease.lane === null ? fenceOfMany : laneFenceOfMany, values }
+      : { text: lease.lane === null ? fence : laneFence, values: [...values, known.json] }
+  }
+
+  /** @throws LeaseLostError when the row isn't ours any more or may not run */
+  readFence({ rows: [row] }: QueryResult<unknown>, lease: Lease, { dependsOn, names }: Precedence): Fence {
+    if (row === undefined) throw new LeaseLostError(lease.updateName)
+    const { progressjson, dependson, overtaken, laneversion, lanefailed } = row as RawFence
+    // Somebody gave it other dependencies: they are looked at before the next batch.
+    const changed = names.length > 0 && parseDependsOn(dependson).join() !== dependsOn.join()
+    return {
+      progressJson: progressjson ?? '{}',
+      overtaken: changed || Boolean(overtaken),
+      lane: lease.lane === null ? null : { version: laneversion ?? 0, failedBefore: Boolean(lanefailed) },
+    }
+  }
+
+  /** The last statements of a batch, in its own transaction. They fail unless the row is still ours. */
+  saving(lease: Lease, record: BatchRecord, leaseMs: number): readonly Statement[] {
+    const values = [
       lease.updateName,
       lease.token,
       record.progressJson,
@@ -179,25 +249,37 @@ export class QueueStore<Tx> {
       record.tunerJson,
       record.statisticsJson,
       leaseMs,
-    ])
-    if (rowCount === 0) throw new LeaseLostError(lease.updateName)
+      record.waitingText,
+    ]
+    return [{ text: this.#statements.saveBatch, values, orElse: () => new LeaseLostError(lease.updateName) }]
   }
 
-  /** The row leaves the queue and what it did enters the history; in the batch's own transaction. */
-  async finish(query: Query, lease: Lease, ending: Ending): Promise<void> {
-    await this.#remember(query, lease.updateName, ending)
-    const { rowCount } = await query(this.#statements.deleteOwn, [lease.updateName, lease.token])
-    if (rowCount === 0) throw new LeaseLostError(lease.updateName)
+  /** The same for the last batch: the row leaves the queue and what it did enters the history. */
+  finishing(lease: Lease, ending: Ending): readonly Statement[] {
+    return [
+      this.#remembering(lease.updateName, ending),
+      {
+        text: this.#statements.deleteOwn,
+        values: [lease.updateName, lease.token],
+        orElse: () => new LeaseLostError(lease.updateName),
+      },
+    ]
+  }
+
+  /** Behind `lanes.saving`: the last lane has ended and with it the update, which the caller has locked. */
+  finishingLanes(updateName: string, ending: Ending): readonly Statement[] {
+    return [this.#remembering(updateName, ending), { text: this.#statements.deleteAny, values: [updateName] }]
   }
 
   /** The same for a row that nobody's batch ends: a person cancels it. False when it isn't queued. */
   async remove(query: Query, name: string, ending: Ending): Promise<boolean> {
-    await this.#remember(query, name, ending)
+    const { text, values } = this.#remembering(name, ending)
+    await query(text, values)
     return (await query(this.#statements.deleteAny, [name])).rowCount > 0
   }
 
-  async #remember(query: Query, name: string, ending: Ending): Promise<void> {
-    await query(this.#statements.remember, [
+  #remembering(name: string, ending: Ending): Statement {
+    const values = [
       name,
       ending.outcome,
       ending.by,
@@ -206,10 +288,12 @@ export class QueueStore<Tx> {
       ending.batches,
       ending.items,
       ending.busyMs,
-    ])
+    ]
+    return { text: this.#statements.remember, values }
   }
 
   async countersOfFailure(query: Query, lease: Lease): Promise<{ attempts: number; outcomes: string } | null> {
+    if (lease.lane !== null) return this.lanes.countersOfFailure(query, lease)
     const { rows } = await query<{ attempts: number; outcomes: string }>(this.#statements.countersOfFailure, [
       lease.updateName,
       lease.token,
@@ -223,6 +307,7 @@ export class QueueStore<Tx> {
     lease: Lease,
     failure: { state: RowState; attempts: number; outcomes: string; error: string; backOffMs: number },
   ): Promise<string | null> {
+    if (lease.lane !== null) return this.lanes.saveFailure(query, lease, failure)
     const { rows } = await query<{ retryat: string | null }>(this.#statements.saveFailure, [
       lease.updateName,
       lease.token,
@@ -236,15 +321,29 @@ export class QueueStore<Tx> {
   }
 
   async pause(name: string, by: string | null, reason: string | null): Promise<boolean> {
-    return (await this.read(this.#statements.pause, [name, by, reason])).rowCount > 0
+    return (await this.#ask(this.#statements.pause, [name, by, reason])).rowCount > 0
   }
 
-  async resume(name: string): Promise<boolean> {
-    return (await this.read(this.#statements.resume, [name])).rowCount > 0
+  /** The engine pauses what it holds, because a person has to decide; false when it isn't ours any more. */
+  async pauseOwn(lease: Lease, by: string, reason: string, error: string): Promise<boolean> {
+    if (lease.lane !== null) return this.lanes.pauseOwn(lease, by, reason, error)
+    const values = [lease.updateName, lease.token, by, reason, error]
+    return (await this.#ask(this.#statements.pauseOwn, values)).rowCount > 0
+  }
+
+  /** Lets the definition with this fingerprint go on from the progress that is there; null lets any. */
+  async acceptDefinition(query: Query, name: string, fingerprint: string | null): Promise<void> {
+    await query(this.#statements.acceptDefinition, [name, fingerprint])
+  }
+
+  async resume(query: Query, name: string): Promise<boolean> {
+    return (await query(this.#statements.resume, [name])).rowCount > 0
   }
 
   async retry(query: Query, name: string): Promise<boolean> {
-    return (await query(this.#statements.retry, [name])).rowCount > 0
+    const queued = (await query(this.#statements.retry, [name])).rowCount > 0
+    if (queued) await this.lanes.retry(query, name)
+    return queued
   }
 
   async progressOf(query: Query, name: string): Promise<string | null> {
@@ -275,7 +374,10 @@ function toRow(raw: RawRow): QueueRow {
     attempts: raw.attempts,
     lastError: raw.lasterror,
     backsOffUntil: raw.backsoffuntil,
+    waitingText: raw.waitingtext,
     holder: raw.leaseowner === null ? null : { owner: raw.leaseowner, until: raw.leaseuntil ?? '' },
+    laneCount: raw.lanecount,
+    hasFreeLane: Boolean(raw.hasfreelane),
   }
 }
 

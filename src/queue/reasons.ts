@@ -10,6 +10,7 @@ export type WaitingCode =
   | 'backs_off'
   | 'held'
   | 'controller'
+  | 'throttled'
   | 'disabled'
 
 /** Why an update isn't run now: for programs and for people. */
@@ -17,6 +18,9 @@ export interface Waiting {
   readonly code: WaitingCode
   readonly text: string
 }
+
+/** Who pauses an update when the engine does it, because a person has to decide. */
+export const PAUSED_BY_US = 'evenkeel'
 
 /** What this process knows that the queue doesn't. */
 export interface Onlooker {
@@ -60,14 +64,16 @@ function explainRow(
     return { code: 'paused', text: `paused${by}${row.stateReason === null ? '' : `: ${row.stateReason}`}` }
   }
   if (cycle) return { code: 'dependency_cycle', text: `dependency cycle ${cycle.join(' → ')}` }
-  // Whoever holds it has a handler.
-  if (row.holder !== null && row.holder.owner !== onlooker.owner) {
-    return { code: 'held', text: `held by ${row.holder.owner} until ${row.holder.until}` }
+  // Whoever holds it has a handler. Of an update that was split, a lane may be free for others.
+  if (row.holder !== null && row.holder.owner !== onlooker.owner && !row.hasFreeLane) {
+    const waits = row.waitingText === null ? '' : `; it waits: ${row.waitingText}`
+    return { code: 'held', text: `held by ${row.holder.owner} until ${row.holder.until}${waits}` }
   }
   if (!onlooker.hasHandler(row.name)) return { code: 'no_handler', text: 'no handler in this process' }
   const unfinished = row.dependsOn.filter((name) => queued.has(name))
   if (unfinished.length > 0) return { code: 'waits_for', text: `waits for ${unfinished.join(', ')}` }
   if (row.backsOffUntil !== null) return { code: 'backs_off', text: `backs off until ${row.backsOffUntil}` }
+  if (row.waitingText !== null) return { code: 'throttled', text: row.waitingText }
   return null
 }
 
@@ -94,47 +100,79 @@ export function rootsNeedingPerson(
   return roots
 }
 
-/** Every name that stands in a cycle, with the cycle from that name back to itself. */
+/** Every name that stands in a cycle, with a cycle from that name back to itself. */
 function findCycles(rows: ReadonlyMap<string, QueueRow>): Map<string, readonly string[]> {
   const cycles = new Map<string, readonly string[]>()
-  const finished = new Set<string>()
-  for (const start of rows.keys()) {
-    if (finished.has(start)) continue
-    walkDependencies(start, rows, finished, cycles)
+  for (const members of stronglyConnected(rows)) {
+    for (const name of members) {
+      if (!cycles.has(name)) noteCycle(wayBack(name, members, rows), cycles)
+    }
   }
   return cycles
 }
 
-// Depth first with its own stack: a chain of a million rows must not overflow the call stack.
-function walkDependencies(
-  start: string,
-  rows: ReadonlyMap<string, QueueRow>,
-  finished: Set<string>,
-  cycles: Map<string, readonly string[]>,
-): void {
-  const path: string[] = []
-  const depthOf = new Map<string, number>()
-  const stack: { readonly name: string; next: number }[] = []
-  const enter = (name: string) => {
-    depthOf.set(name, path.length)
-    path.push(name)
-    stack.push({ name, next: 0 })
-  }
-  enter(start)
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const dependency = rows.get(top.name)?.dependsOn[top.next]
-    if (dependency === undefined) {
-      finished.add(top.name)
-      depthOf.delete(top.name)
-      path.pop()
-      stack.pop()
-      continue
+/**
+ * Groups of names of which each depends on every other one, by Tarjan's algorithm; a name alone is one when it depends
+ * on itself. Depth first with its own stack: a chain of a million rows must not overflow the call stack.
+ */
+function stronglyConnected(rows: ReadonlyMap<string, QueueRow>): ReadonlySet<string>[] {
+  const groups: ReadonlySet<string>[] = []
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const open: string[] = []
+  const isOpen = new Set<string>()
+  const lower = (name: string, to: number) => lowest.set(name, Math.min(lowest.get(name) ?? to, to))
+  for (const start of rows.keys()) {
+    if (order.has(start)) continue
+    const stack: { readonly name: string; next: number }[] = []
+    const enter = (name: string) => {
+      order.set(name, order.size)
+      lower(name, order.size - 1)
+      open.push(name)
+      isOpen.add(name)
+      stack.push({ name, next: 0 })
     }
-    top.next += 1
-    const depth = depthOf.get(dependency)
-    if (depth !== undefined) noteCycle(path.slice(depth), cycles)
-    else if (rows.has(dependency) && !finished.has(dependency)) enter(dependency)
+    enter(start)
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const { name } = top
+      const dependency = rows.get(name)?.dependsOn[top.next]
+      if (dependency !== undefined) {
+        top.next += 1
+        if (isOpen.has(dependency)) lower(name, order.get(dependency) ?? 0)
+        else if (rows.has(dependency) && !order.has(dependency)) enter(dependency)
+        continue
+      }
+      stack.pop()
+      const low = lowest.get(name) ?? 0
+      const above = stack.at(-1)
+      if (above !== undefined) lower(above.name, low)
+      if (low !== order.get(name)) continue
+      const members = new Set(open.splice(open.lastIndexOf(name)))
+      for (const member of members) isOpen.delete(member)
+      if (members.size > 1 || rows.get(name)?.dependsOn.includes(name)) groups.push(members)
+    }
   }
+  return groups
+}
+
+/** The shortest way from a name over its dependencies back to itself, within its group: the name first, without its end. */
+function wayBack(name: string, members: ReadonlySet<string>, rows: ReadonlyMap<string, QueueRow>): string[] {
+  const cameFrom = new Map<string, string>()
+  const pending = [name]
+  for (const current of pending) {
+    for (const next of rows.get(current)?.dependsOn ?? []) {
+      if (next === name) {
+        const way = [current]
+        for (let at = cameFrom.get(current); at !== undefined; at = cameFrom.get(at)) way.push(at)
+        return way.reverse()
+      }
+      if (!members.has(next) || cameFrom.has(next)) continue
+      cameFrom.set(next, current)
+      pending.push(next)
+    }
+  }
+  // Not reached: every name of a group lies on a way back to itself.
+  return [name]
 }
 
 function noteCycle(members: readonly string[], cycles: Map<string, readonly string[]>): void {

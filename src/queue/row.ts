@@ -1,5 +1,6 @@
 import { InvalidQueueRowError } from '../errors.js'
 import type { JsonObject } from '../json.js'
+import { isTooDeep } from './progress.js'
 
 export type RowState = 'queued' | 'paused' | 'failed'
 
@@ -16,8 +17,14 @@ export interface QueueRow {
   readonly lastError: string | null
   /** ISO time in UTC while its back-off hasn't passed by the database's clock, else null. */
   readonly backsOffUntil: string | null
-  /** Who holds it by the database's clock, else null. */
+  /** Who holds it by the database's clock, else null; of a split update, who holds one of its lanes. */
   readonly holder: { readonly owner: string; readonly until: string } | null
+  /** Why its runner waits or keeps batches apart, as that said lately; else null. */
+  readonly waitingText: string | null
+  /** Into how many lanes its walk was split; 0 walks as one. */
+  readonly laneCount: number
+  /** There is a lane that nobody works on. */
+  readonly hasFreeLane: boolean
 }
 
 /** What a row remembers of its work, for status. */
@@ -53,5 +60,6 @@ export function parseProgress(name: string, text: string): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidQueueRowError(name, 'progress_json is not a JSON object')
   }
+  if (isTooDeep(value, text)) throw new InvalidQueueRowError(name, 'progress_json is nested too deeply')
   return value as JsonObject
 }

@@ -1,12 +1,14 @@
 import type { Tables } from '../schema/tables.js'
-import { namesOf, timeSql } from './time-sql.js'
+import { MAX_INTEGER } from './columns.js'
+import { isFreeLane } from './lane-statements.js'
+import { BELIEVED_MS, namesOf, timeSql } from './time-sql.js'
 
 /**
  * Every statement on the queue, once for both databases: they differ only in their clock. All of a runner's writes
  * carry its lease token, so that one that lost its lease changes nothing.
  */
 export function queueStatements(tables: Tables) {
-  const { queue, history, settings } = tables
+  const { queue, lanes, history, settings } = tables
   const time = timeSql(tables.dialect)
   const leaseIsLive = `lease_token IS NOT NULL AND lease_expires_at > ${time.now}`
   // By code point, whatever the locale of the database: the order of a queue must not depend on it.
@@ -16,6 +18,14 @@ export function queueStatements(tables: Tables) {
     FROM ${settings}
     WHERE name = 'disabled'
   )`
+  const firstHolder = (column: string) => `
+      SELECT ${column}
+      FROM ${lanes} AS held
+      WHERE held.update_name = ${queue}.update_name
+        AND held.lease_token IS NOT NULL
+        AND held.lease_expires_at > ${time.now}
+      ORDER BY held.lane
+      LIMIT 1`
   const rowColumns = `
     update_name AS name,
     ordering,
@@ -26,20 +36,68 @@ export function queueStatements(tables: Tables) {
     attempts,
     last_error AS lasterror,
     CASE WHEN retry_at > ${time.now} THEN ${time.text('retry_at')} END AS backsoffuntil,
-    CASE WHEN ${leaseIsLive} THEN COALESCE(lease_owner, 'unknown') END AS leaseowner,
-    CASE WHEN ${leaseIsLive} THEN ${time.text('lease_expires_at')} END AS leaseuntil`
+    CASE
+      WHEN ${leaseIsLive} THEN COALESCE(lease_owner, 'unknown')
+      WHEN lane_count > 0 THEN (${firstHolder("COALESCE(held.lease_owner, 'unknown')")})
+    END AS leaseowner,
+    CASE
+      WHEN ${leaseIsLive} THEN ${time.text('lease_expires_at')}
+      WHEN lane_count > 0 THEN (${firstHolder(time.text('held.lease_expires_at'))})
+    END AS leaseuntil,
+    lane_count AS lanecount,
+    CASE WHEN lane_count > 0 THEN EXISTS (
+      SELECT 1
+      FROM ${lanes} AS free
+      WHERE free.update_name = ${queue}.update_name
+        AND ${isFreeLane(time.now)}
+    ) END AS hasfreelane,
+    CASE WHEN waiting_until > ${time.now} THEN waiting_text END AS waitingtext`
 
-  return {
-    /** None while the database is disabled. $1 JSON array of names with a handler, $2 ordering and $3 name of the last row seen, $4 how many. */
-    candidates: `
+  const candidates = (amongNames: string) => `
 SELECT ${rowColumns}
 FROM ${queue}
-WHERE update_name IN ${namesOf('$1', tables.dialect)}
-  AND state = 'queued'
+WHERE state = 'queued'
+  ${amongNames}
   AND ${isEnabled}
-  AND (ordering > CAST($2 AS BIGINT) OR (ordering = CAST($2 AS BIGINT) AND ${byName} > $3))
+  AND (ordering, ${byName}) > (CAST($1 AS BIGINT), $2)
 ORDER BY ordering, ${byName}
-LIMIT $4`,
+LIMIT $3`
+
+  const existsEarlier = (isEarlier: string, amongKnown: string) => `EXISTS (
+    SELECT 1
+    FROM ${queue} AS earlier
+    ${amongKnown}
+    WHERE ${isEarlier}
+      AND earlier.state = 'queued'
+      AND COALESCE(earlier.lease_expires_at <= ${time.now} OR earlier.lease_owner = $3, TRUE)
+  )`
+  // Two instead of one row comparison: of that, SQLite's index serves the first column only when it is compared with
+  // columns, and a queue of a hundred thousand with the same ordering would be read whole before every batch.
+  const fence = (amongKnown: string, held: 'update' | 'lane' = 'update') => `
+SELECT
+  ${held === 'update' ? 'mine' : 'lane'}.progress_json AS progressjson,
+  mine.depends_on AS dependson,
+  ${held === 'update' ? '' : 'lane.version AS laneversion, lane.attempts > 0 AS lanefailed,'}
+  EXISTS (
+    SELECT 1
+    FROM ${queue} AS dependency
+    WHERE dependency.update_name IN ${namesOf('$4', tables.dialect)}
+  )
+  OR ${existsEarlier('earlier.ordering < mine.ordering', amongKnown)}
+  OR ${existsEarlier(`earlier.ordering = mine.ordering AND earlier.${byName} < mine.${byName}`, amongKnown)} AS overtaken
+FROM ${queue} AS mine
+${held === 'update' ? '' : `JOIN ${lanes} AS lane ON lane.update_name = mine.update_name`}
+WHERE mine.update_name = $1
+  AND ${held === 'update' ? 'mine' : 'lane'}.lease_token = $2
+  AND mine.state = 'queued'
+  AND ${isEnabled}`
+
+  return {
+    /** None while the database is disabled. $1 ordering and $2 name of the last row seen, $3 how many, $4 JSON array of names. */
+    candidates: candidates(`AND update_name IN ${namesOf('$4', tables.dialect)}`),
+
+    /** The same with whatever name. */
+    candidatesOfAll: candidates(''),
 
     allRows: `
 SELECT ${rowColumns}
@@ -100,16 +158,28 @@ WHERE update_name = $1
 ORDER BY id DESC
 LIMIT 1`,
 
-    /** $1 name, $2 owner, $3 token, $4 lease ms. The same rule for a live lease as `rowColumns`, or the picker would spin. */
+    /**
+     * $1 name, $2 owner, $3 token, $4 lease ms, $5 fingerprint. The same rule for a live lease as `rowColumns`, or the
+     * picker would spin. Before the first batch any definition may have the row.
+     */
     claim: `
 UPDATE ${queue}
 SET lease_owner = $2,
     lease_token = $3,
-    lease_expires_at = ${time.after('$4')}
+    lease_expires_at = ${time.after('$4')},
+    fingerprint = CASE
+      WHEN batches = 0 AND lane_count = 0 THEN CAST($5 AS TEXT)
+      ELSE COALESCE(fingerprint, CAST($5 AS TEXT))
+    END
 WHERE update_name = $1
   AND state = 'queued'
+  AND lane_count = 0
   AND (COALESCE(NOT (${leaseIsLive}), TRUE) OR lease_owner = $2)
-RETURNING tuner_json AS tunerjson, statistics_json AS statisticsjson`,
+RETURNING
+  tuner_json AS tunerjson,
+  statistics_json AS statisticsjson,
+  fingerprint,
+  CAST(batches AS DOUBLE PRECISION) AS batches`,
 
     /** $1 name, $2 token, $3 lease ms. */
     renew: `
@@ -127,16 +197,21 @@ SET lease_owner = NULL,
 WHERE update_name = $1
   AND lease_token = $2`,
 
-    /** $1 name, $2 token: still ours and runnable? */
-    fence: `
-SELECT progress_json AS progressjson
-FROM ${queue}
-WHERE update_name = $1
-  AND lease_token = $2
-  AND state = 'queued'
-  AND ${isEnabled}`,
+    /**
+     * Still ours and runnable? And must another go first? $1 name, $2 token, $3 owner, $4 JSON array of the names of its
+     * dependencies, $5 JSON array of the names that this runner has handlers for.
+     */
+    fence: fence(`JOIN ${namesOf('$5', tables.dialect)} AS known ON known.name = earlier.update_name`),
 
-    /** $1 name, $2 token, $3 progress, $4 items, $5 busy ms, $6 batch size, $7 tuner, $8 statistics, $9 lease ms. */
+    /** The same for a runner with so many handlers that going through them would cost more than the batch. */
+    fenceOfMany: fence(''),
+
+    /** The fence of a lane's batch, with the same parameters. */
+    laneFence: fence(`JOIN ${namesOf('$5', tables.dialect)} AS known ON known.name = earlier.update_name`, 'lane'),
+
+    laneFenceOfMany: fence('', 'lane'),
+
+    /** $1 name, $2 token, $3 progress, $4 items, $5 busy ms, $6 batch size, $7 tuner, $8 statistics, $9 lease ms, $10 why batches are kept apart. */
     saveBatch: `
 UPDATE ${queue}
 SET progress_json = $3,
@@ -151,9 +226,18 @@ SET progress_json = $3,
     outcomes = substr(outcomes || '.', CASE WHEN length(outcomes) < 20 THEN 1 ELSE length(outcomes) - 18 END),
     last_error = NULL,
     retry_at = NULL,
-    started_at = COALESCE(started_at, ${time.now})
+    started_at = COALESCE(started_at, ${time.now}),
+    waiting_text = $10,
+    waiting_until = CASE WHEN CAST($10 AS TEXT) IS NOT NULL THEN ${time.after(String(BELIEVED_MS))} END
 WHERE update_name = $1
   AND lease_token = $2`,
+
+    /** $1 name, $2 why it waits, $3 for how many ms. */
+    tell: `
+UPDATE ${queue}
+SET waiting_text = $2,
+    waiting_until = ${time.after('$3')}
+WHERE update_name = $1`,
 
     /** $1 name, $2 token. */
     countersOfFailure: `
@@ -162,15 +246,15 @@ FROM ${queue}
 WHERE update_name = $1
   AND lease_token = $2`,
 
-    /** $1 name, $2 token, $3 state, $4 attempts, $5 outcomes, $6 error, $7 back-off ms. */
+    /** $1 name, $2 token, $3 state, $4 attempts, $5 outcomes, $6 error, $7 back-off ms. A pause that came meanwhile stays. */
     saveFailure: `
 UPDATE ${queue}
-SET state = $3,
+SET state = CASE WHEN state = 'paused' THEN state ELSE $3 END,
     attempts = $4,
     outcomes = $5,
     last_error = $6,
     retry_at = ${time.after('$7')},
-    failures = failures + 1,
+    failures = CASE WHEN failures < ${MAX_INTEGER} THEN failures + 1 ELSE failures END,
     started_at = COALESCE(started_at, ${time.now}),
     lease_owner = NULL,
     lease_token = NULL,
@@ -216,6 +300,25 @@ SET state = 'paused',
 WHERE update_name = $1
   AND state <> 'failed'`,
 
+    /** $1 name, $2 token, $3 by, $4 reason, $5 error: it gives the lease back. */
+    pauseOwn: `
+UPDATE ${queue}
+SET state = 'paused',
+    state_by = $3,
+    state_reason = $4,
+    last_error = $5,
+    lease_owner = NULL,
+    lease_token = NULL,
+    lease_expires_at = NULL
+WHERE update_name = $1
+  AND lease_token = $2`,
+
+    /** $1 name, $2 fingerprint of the definition that may go on; NULL for whichever comes first. */
+    acceptDefinition: `
+UPDATE ${queue}
+SET fingerprint = $2
+WHERE update_name = $1`,
+
     /** $1 name. */
     resume: `
 UPDATE ${queue}
@@ -235,10 +338,13 @@ SET state = CASE WHEN state = 'failed' THEN 'queued' ELSE state END,
     retry_at = NULL
 WHERE update_name = $1`,
 
-    /** $1 name, $2 progress. */
+    /** $1 name, $2 progress. A batch that began from the old one loses its lease: it would save its own over this. */
     replaceProgress: `
 UPDATE ${queue}
-SET progress_json = $2
+SET progress_json = $2,
+    lease_owner = NULL,
+    lease_token = NULL,
+    lease_expires_at = NULL
 WHERE update_name = $1`,
 
     /** $1 name. */

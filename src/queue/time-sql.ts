@@ -1,5 +1,8 @@
 import type { Dialect } from '../databases/database.js'
 
+/** For how long a reason is believed that came with a batch, in ms: the next batch brings another. */
+export const BELIEVED_MS = 2_000
+
 /** The database's own clock in SQL. Leases and back-offs are compared by it alone: clocks of runners may differ. */
 export interface TimeSql {
   readonly now: string
@@ -26,9 +29,9 @@ export function timeSql(dialect: Dialect): TimeSql {
   return dialect === 'postgres' ? POSTGRES : SQLITE
 }
 
-/** A JSON array parameter as a set of texts. */
+/** A JSON array parameter as a relation of one column, `name`. */
 export function namesOf(placeholder: string, dialect: Dialect): string {
   return dialect === 'postgres'
-    ? `(SELECT json_array_elements_text(${placeholder}::json))`
-    : `(SELECT value FROM json_each(${placeholder}))`
+    ? `(SELECT json_array_elements_text(${placeholder}::json) AS name)`
+    : `(SELECT value AS name FROM json_each(${placeholder}))`
 }

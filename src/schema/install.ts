@@ -1,6 +1,7 @@
 import type { Database, Query } from '../databases/database.js'
 import { quoteIdentifier } from '../databases/identifier.js'
-import { NotInstalledError, VersionMismatchError } from '../errors.js'
+import { ConfigurationError, NotInstalledError, VersionMismatchError } from '../errors.js'
+import { describe, requireReadable, unknownOptionProblems } from '../options.js'
 import { adoptExistingQueue } from './adopt.js'
 import { CURRENT_REVISION, recordRevision, revisionsOf, revisionTable } from './revisions.js'
 import { tablesOf, TABLE_NAMES, type Tables } from './tables.js'
@@ -78,6 +79,9 @@ export async function checkInstallationThrough(query: Query, databaseName: strin
  * console.log(installSql('postgres', { schema: 'ops' }))
  */
 export function installSql(dialect: 'postgres' | 'sqlite', options: { readonly schema?: string } = {}): string {
+  requireReadable('installSql', options)
+  const problems = sqlProblems(dialect, options)
+  if (problems.length > 0) throw new ConfigurationError('installSql', problems)
   const tables = tablesOf(dialect, options.schema)
   const schema =
     dialect === 'postgres' && options.schema !== undefined
@@ -92,6 +96,15 @@ export function installSql(dialect: 'postgres' | 'sqlite', options: { readonly s
     ]),
   ]
   return `BEGIN;\n\n${statements.map((statement) => `${statement};\n`).join('\n')}\nCOMMIT;\n`
+}
+
+function sqlProblems(dialect: unknown, options: unknown): string[] {
+  const problems: string[] = []
+  if (dialect !== 'postgres' && dialect !== 'sqlite') {
+    problems.push(`the dialect must be 'postgres' or 'sqlite', not ${describe(dialect)}`)
+  }
+  if (typeof options !== 'object' || options === null) return [...problems, 'options must be an object']
+  return [...problems, ...unknownOptionProblems(options, ['schema'])]
 }
 
 // CREATE SCHEMA IF NOT EXISTS wants the right to create one even where there is nothing to do.

@@ -1,5 +1,6 @@
 import type { Dialect } from '../databases/database.js'
 import * as queue from './revisions/001-queue.js'
+import * as lanes from './revisions/002-lanes.js'
 import type { Tables } from './tables.js'
 
 /** One step of our own tables, with the same number for both databases. */
@@ -10,11 +11,11 @@ export interface Revision {
 
 /** All revisions, oldest first. A published one never changes. */
 export function revisionsOf(dialect: Dialect): readonly Revision[] {
-  return [queue].map((module, index) => ({ number: index + 1, statements: module[dialect] }))
+  return [queue, lanes].map((module, index) => ({ number: index + 1, statements: module[dialect] }))
 }
 
 /** The revision that this version of the package needs. */
-export const CURRENT_REVISION = 1
+export const CURRENT_REVISION = 2
 
 /** The table that says which revisions are installed; there before the first of them. */
 export function revisionTable(tables: Tables): string {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import type { Database } from '../databases/database.js'
+import { ids, TABLE, type Check } from './conformance-table.js'
+import { pipelinedCases } from './conformance-pipelined.js'
 
 /** One thing that a driver must do; `run` rejects when it doesn't. */
 export interface ConformanceCase {
   readonly name: string
   readonly run: () => Promise<void>
 }
-
-const TABLE = 'evenkeel_conformance'
 
 /**
  * What every driver must do, as cases for any test framework. `makeDatabase` is called for every case; the cases create
@@ -43,8 +43,6 @@ export function databaseConformance<Tx>(
   }))
 }
 
-type Check<Tx> = (database: Database<Tx>) => Promise<void>
-
 function cases<Tx>(): readonly (readonly [name: string, check: Check<Tx>])[] {
   return [
     ['names its dialect and its capabilities', namesItself],
@@ -66,6 +64,7 @@ function cases<Tx>(): readonly (readonly [name: string, check: Check<Tx>])[] {
     ['gives errors of the database with their code', errorCodes],
     ['refuses to begin when its signal has aborted', abortedBefore],
     ['rolls back when its signal aborts', abortsInside],
+    ...pipelinedCases<Tx>(),
   ]
 }
 
@@ -256,11 +255,6 @@ async function abortsInside<Tx>(database: Database<Tx>): Promise<void> {
   )
   await assert.rejects(work)
   assert.deepEqual(await ids(database), [])
-}
-
-async function ids<Tx>(database: Database<Tx>): Promise<number[]> {
-  const { rows } = await database.session(({ query }) => query<{ id: number }>(`SELECT id FROM ${TABLE} ORDER BY id`))
-  return rows.map((row) => Number(row.id))
 }
 
 function bytes<Tx>(database: Database<Tx>): string {

@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.js'
+import { ConfigurationError } from '../errors.js'
+import { describe, requireReadable, unknownOptionProblems } from '../options.js'
 
 /** A clock that moves only when it is told to, for tests of pauses and of batch sizes. */
 export interface FakeClock extends Clock {
@@ -24,10 +26,14 @@ interface Sleeper {
  * const clock = fakeClock()
  * clock.advance(1_000)
  */
-export function fakeClock({
-  startMs = 0,
-  autoAdvance = false,
-}: { readonly startMs?: number; readonly autoAdvance?: boolean } = {}): FakeClock {
+export function fakeClock(options: { readonly startMs?: number; readonly autoAdvance?: boolean } = {}): FakeClock {
+  requireReadable('fakeClock', options)
+  const problems =
+    typeof options === 'object' && options !== null
+      ? unknownOptionProblems(options, ['startMs', 'autoAdvance'])
+      : [`options must be an object, not ${describe(options)}`]
+  if (problems.length > 0) throw new ConfigurationError('fakeClock', problems)
+  const { startMs = 0, autoAdvance = false } = options
   let now = startMs
   const sleeps: number[] = []
   const sleepers = new Set<Sleeper>()

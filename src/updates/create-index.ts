@@ -1,3 +1,4 @@
+import { requireReadable } from '../options.js'
 import { quoteTable } from '../databases/identifier.js'
 import type { JsonObject } from '../json.js'
 import {
@@ -55,10 +56,12 @@ export {
  * })
  */
 export function createIndex(options: CreateIndexOptions): OneShotUpdate<unknown, JsonObject> {
+  requireReadable('createIndex', options)
   const common = commonDefinition('createIndex', options, CREATE_INDEX_OPTIONS, createIndexProblems(options))
   const request = indexRequest(options)
   return {
     ...common,
+    table: options.table,
     dialects: optionsOfPostgres(request).length > 0 ? ['postgres'] : common.dialects,
     oneShot: true,
     initialProgress: {},
@@ -91,8 +94,13 @@ function wasAnalyzed(progress: JsonObject): boolean {
 }
 
 // `context.query` refuses to go on after an abort; a session must not go back into the pool with what was changed in it.
-function buildContext({ session, signal, log }: OneShotContext<unknown, JsonObject>): BuildContext {
-  return { query: session.query, cancel: () => session.cancel(), signal, log }
+function buildContext({
+  session,
+  signal,
+  log,
+  targetMs,
+}: OneShotContext<unknown, JsonObject>): Omit<BuildContext, 'able'> {
+  return { query: session.query, cancel: () => session.cancel(), signal, log, targetMs }
 }
 
 async function analyze(context: OneShotContext<unknown, JsonObject>, request: IndexRequest): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Dialect } from '../databases/database.js'
 import { ConfigurationError } from '../errors.js'
 import type { JsonObject } from '../json.js'
-import { describe, durationProblems, unknownOptionProblems, wholeNumberProblems } from '../options.js'
+import { describe, durationProblems, requireReadable, unknownOptionProblems, wholeNumberProblems } from '../options.js'
 import { updateNameProblems } from '../queue/update-name.js'
 import type {
   BatchContext,
@@ -16,6 +16,7 @@ import type {
   ProgressSchema,
   UpdateSettings,
 } from './definition.js'
+import { fingerprintOf } from './fingerprint.js'
 
 interface DefineOptions<Progress> extends CommonOptions {
   /** First progress when it is enqueued without one. Default `{}`. */
@@ -73,6 +74,7 @@ export function defineUpdate<Tx = unknown, Progress = JsonObject, Prepared = und
 export function defineUpdate<Tx, Progress, Prepared>(
   options: OneShotOptions<Tx, Progress> | BatchedOptions<Tx, Progress, Prepared>,
 ): OneShotUpdate<Tx, Progress> | BatchedUpdate<Tx, Progress> {
+  requireReadable('defineUpdate', options)
   const handlers = options?.oneShot === true ? ONE_SHOT_OPTIONS : BATCHED_OPTIONS
   const common = commonDefinition(
     'custom',
@@ -117,6 +119,7 @@ function handlerProblems(options: Record<string, unknown>, oneShot: boolean): st
 }
 
 const COMMON_OPTIONS = [
+  'version',
   'name',
   'dependsOn',
   'ordering',
@@ -127,6 +130,10 @@ const COMMON_OPTIONS = [
   'maxBatchSize',
   'tuner',
   'deadline',
+  'statementTimeoutMs',
+  'lockTimeoutMs',
+  'idleInTransactionTimeoutMs',
+  'asynchronousCommit',
   'maxAttempts',
 ]
 
@@ -139,6 +146,30 @@ export interface CommonDefinition {
   readonly settings: UpdateSettings
   readonly on?: Dialect
   readonly dialects: readonly Dialect[]
+  readonly fingerprint: string
+}
+
+// How far it may go, how its progress is checked and shown, and where it starts: none of it changes what is done to a row.
+const NOT_THE_WORK = [
+  'progress',
+  'schema',
+  'report',
+  'lanes',
+  'maxDeletes',
+  'maxViolations',
+  'maxQuarantined',
+  'maxVerifyPasses',
+]
+
+function workOf(options: object, ownOptions: readonly string[]): object {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => ownOptions.includes(name) && !NOT_THE_WORK.includes(name)),
+  )
+}
+
+function versionProblems(version: unknown): string[] {
+  if (version === undefined || (typeof version === 'string' && version !== '') || Number.isFinite(version)) return []
+  return [`version must be a text that isn't empty or a number, not ${describe(version)}`]
 }
 
 /**
@@ -158,6 +189,7 @@ export function commonDefinition(
   const dependsOn = typeof options.dependsOn === 'string' ? [options.dependsOn] : (options.dependsOn ?? [])
   const problems = [
     ...unknownOptionProblems(options, [...COMMON_OPTIONS, ...ownOptions]),
+    ...versionProblems(options.version),
     ...updateNameProblems('name', options.name),
     ...(Array.isArray(dependsOn)
       ? dependsOn.flatMap((name) => updateNameProblems('dependsOn', name))
@@ -180,6 +212,7 @@ export function commonDefinition(
     ordering: options.ordering ?? 0,
     on: options.on,
     dialects,
+    fingerprint: fingerprintOf(kind, workOf(options, ownOptions), options.version),
     settings: {
       targetMs: options.targetMs,
       defaultBatchSize: options.defaultBatchSize,
@@ -187,6 +220,10 @@ export function commonDefinition(
       maxBatchSize: options.maxBatchSize,
       tuner: options.tuner,
       deadline: options.deadline,
+      statementTimeoutMs: options.statementTimeoutMs,
+      lockTimeoutMs: options.lockTimeoutMs,
+      idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
+      asynchronousCommit: options.asynchronousCommit,
       maxAttempts: options.maxAttempts,
     },
   }
@@ -200,9 +237,14 @@ export function settingsProblems(settings: UpdateSettings): string[] {
     ...wholeNumberProblems('minBatchSize', settings.minBatchSize),
     ...wholeNumberProblems('maxBatchSize', settings.maxBatchSize),
     ...wholeNumberProblems('maxAttempts', settings.maxAttempts),
+    ...LIMITS.flatMap((name) => limitProblems(name, settings[name])),
   ]
+  const { asynchronousCommit } = settings
+  if (asynchronousCommit !== undefined && typeof asynchronousCommit !== 'boolean') {
+    problems.push(`asynchronousCommit must be true or false, not ${describe(asynchronousCommit)}`)
+  }
   const { minBatchSize, maxBatchSize } = settings
-  if (minBatchSize !== undefined && maxBatchSize !== undefined && minBatchSize > maxBatchSize) {
+  if (typeof minBatchSize === 'number' && typeof maxBatchSize === 'number' && minBatchSize > maxBatchSize) {
     problems.push(`minBatchSize (${minBatchSize}) is above maxBatchSize (${maxBatchSize})`)
   }
   const { deadline } = settings
@@ -213,4 +255,13 @@ export function settingsProblems(settings: UpdateSettings): string[] {
     problems.push('tuner must be what guardedTuner() or emaTuner() returns')
   }
   return problems
+}
+
+const LIMITS = ['statementTimeoutMs', 'lockTimeoutMs', 'idleInTransactionTimeoutMs'] as const
+
+// The server takes them as INTEGERs of ms.
+function limitProblems(name: string, value: unknown): string[] {
+  if (value === undefined || (Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31))
+    return []
+  return [`${name} must be a whole number of ms from 0 (no limit) to ${2 ** 31 - 1}, not ${describe(value)}`]
 }

@@ -1,8 +1,11 @@
-import type { Dialect, Query, ReadContext, Session } from '../databases/database.js'
+import type { Dialect, Query, ReadContext, Session, Statement } from '../databases/database.js'
+import type { TableName } from '../databases/identifier.js'
 import type { JsonObject } from '../json.js'
+import type { StatementSample } from '../pacing/statement-size.js'
 import type { Logger } from '../observe/logger.js'
 import type { TunerFactory } from '../pacing/tuner.js'
 import type { Quarantine } from '../queue/quarantine.js'
+import type { Preview, PreviewContext } from './preview/preview.js'
 
 /** Which update of which database a handler works for. */
 export interface UpdateIdentity {
@@ -37,6 +40,13 @@ export interface BatchContext<Tx, Progress, Prepared = undefined> extends Handle
   readonly tx: Tx
   /** How many items this batch should handle. */
   readonly batchSize: number
+  /**
+   * How many of them one statement should handle at most. Less than `batchSize` while others work on the database: a
+   * statement keeps a processor to itself, a batch in several statements lets others have it in between.
+   */
+  readonly statementSize: number
+  /** To be awaited between two such statements: a rest while others work on the database, else nothing. */
+  readonly rest: () => Promise<void>
   /** What `prepare` returned. */
   readonly prepared: Prepared
   /** SQL in the batch's transaction, with `$1` placeholders on either database. */
@@ -65,6 +75,13 @@ export interface BatchResult<Progress> {
   readonly done?: boolean
   /** False keeps the batch from the tuner, because its time says nothing about the next batch. Default true. */
   readonly tune?: boolean
+  /**
+   * What the next batch will read first when it gets this size: it is then sent together with BEGIN, and a `query` of
+   * the very same text and values is answered by it. For a handler that would spare a round trip.
+   */
+  readonly ahead?: (batchSize: number) => Statement | null
+  /** The quickest of its statements, for a handler that keeps to `statementSize`: the next batch's size comes from it. */
+  readonly statement?: StatementSample
 }
 
 /** What a one-shot hands back; nothing at all means done. */
@@ -79,10 +96,14 @@ export interface OneShotResult<Progress> {
 export interface ProgressReport {
   /** Share of the whole walk, 0 to 1; null when it can't be told. */
   readonly fraction: number | null
+  /** The factor by which the whole may be more or less than `fraction` takes it to be: it widens the ETA. Default 1. */
+  readonly wholeMayBeOff?: number
   /** What it does now, for people: `walk`, `verify`, `building index: scanning table`. */
   readonly phase?: string
   /** More for people, in a sentence: whom it waits for, what it found. */
   readonly detail?: string
+  /** Whom it waits for in the database, without what changes from look to look; it is logged once per change. */
+  readonly waitsFor?: string
 }
 
 /** Settings that an update may have of its own; they win over those of the updater. */
@@ -101,6 +122,14 @@ export interface UpdateSettings {
    * deadline. SQLite can't interrupt a statement: there it has no effect.
    */
   readonly deadline?: number
+  /** In ms, 0 is no limit. Default: the updater's. */
+  readonly statementTimeoutMs?: number
+  /** In ms, 0 is no limit. Default: the updater's. */
+  readonly lockTimeoutMs?: number
+  /** In ms, 0 is no limit. Default: the updater's. */
+  readonly idleInTransactionTimeoutMs?: number
+  /** Default: the updater's. */
+  readonly asynchronousCommit?: boolean
   /** Failures in a row before the update is failed. Default: the updater's. */
   readonly maxAttempts?: number
 }
@@ -115,6 +144,11 @@ export interface CommonOptions extends UpdateSettings {
   readonly ordering?: number
   /** The one database that it is for: on the other it is finished at once, with the outcome `not applicable`. */
   readonly on?: Dialect
+  /**
+   * Takes the place of the source text of its functions in the definition's fingerprint: change it when they do something
+   * else. Default: their source text counts. A change in mid-work pauses the update until a person accepts it.
+   */
+  readonly version?: string | number
 }
 
 /**
@@ -145,20 +179,68 @@ interface DefinitionBase {
   readonly initialProgress: JsonObject
   readonly settings: UpdateSettings
   readonly on?: Dialect
+  /** The table that it works on: signals look whether somebody else does too. */
+  readonly table?: TableName
   /** Databases that this update can run on; the updater refuses another at start. */
   readonly dialects: readonly Dialect[]
   readonly schema?: ProgressSchema<unknown>
+  /** Of what it does to a row; progress that was made under another one isn't gone on with. */
+  readonly fingerprint?: string
   /** Holds the options against the catalogue; called once per process before the first batch. Throws what is wrong. */
   check?(context: ReadContext): Promise<void>
+  /** It deletes or moves rows: what it would delete is logged before its first batch. */
+  readonly deletes?: boolean
+  /** Which rows it would change, from its progress on; null when the time was over before it could look. */
+  preview?(context: PreviewContext, progress: JsonObject): Promise<Preview | null>
   /** How far it is. `progress` is what the row holds. */
   report?(progress: JsonObject): ProgressReport
   /** How far it is by the catalogue, while it runs anywhere. */
   inspect?(context: ReadContext, progress: JsonObject): Promise<ProgressReport>
 }
 
+/** What is asked of a split. */
+export interface SplitRequest {
+  readonly updateName: string
+  /** How many lanes there should be, at least 2. */
+  readonly lanes: number
+  /** Rows in a batch, as far as is known. */
+  readonly batchSize: number
+}
+
+/** The work of an update cut into ranges, each with a progress of its own; together they are what is left of it. */
+export interface Split {
+  /** The progress of the update itself: it stays as it is until all lanes have ended. */
+  readonly whole: JsonObject
+  readonly lanes: readonly JsonObject[]
+}
+
+/** How the work of an update is done by several runners at the same time. PostgreSQL only. */
+export interface Lanes<Tx = never> {
+  /** How many lanes it wants; undefined leaves it to the updater. */
+  readonly wanted: number | undefined
+  /** Cuts what is left of an update that nobody else holds; null when it is better done as one. */
+  split(context: ReadContext, progress: JsonObject, request: SplitRequest): Promise<Split | null>
+  /** Cuts what is left of a lane in two; null when that isn't worth it. Its holder may be at work meanwhile. */
+  divide(
+    context: ReadContext,
+    lane: JsonObject,
+    request: Omit<SplitRequest, 'lanes'>,
+  ): Promise<readonly [kept: JsonObject, added: JsonObject] | null>
+  /** About how many rows are left in a lane; to find the slowest. */
+  rowsLeft(lane: JsonObject): number
+  /** One batch of a lane; `done` ends the lane. */
+  batch(context: BatchContext<Tx, JsonObject, never>): Promise<BatchResult<unknown>>
+  /** The update's progress when all lanes have ended; not `done` goes on as one. */
+  join(whole: JsonObject, lanes: readonly JsonObject[]): { readonly progress: JsonObject; readonly done: boolean }
+  /** How far all lanes together are. */
+  report(whole: JsonObject, lanes: readonly JsonObject[]): ProgressReport
+}
+
 /** An update in batches, each one transaction. Made by `defineUpdate` and the ready-made kinds. */
 export interface BatchedUpdate<Tx = never, Progress = never> extends DefinitionBase {
   readonly oneShot: false
+  /** Absent: it can only be done as one. */
+  readonly lanes?: Lanes<Tx>
   prepare?(context: PrepareContext<Progress>): Promise<unknown>
   batch(context: BatchContext<Tx, Progress, never>): Promise<BatchResult<unknown>>
 }

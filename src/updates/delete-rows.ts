@@ -1,18 +1,25 @@
-import type { ReadContext } from '../databases/database.js'
+import { requireReadable } from '../options.js'
+import type { Query, ReadContext } from '../databases/database.js'
 import { describeTable } from '../databases/catalogue/table.js'
 import type { TableName } from '../databases/identifier.js'
 import type { JsonObject } from '../json.js'
-import { planWalk, type KeyRange, type WalkPlan } from '../keyset/walk.js'
+import type { SqlPart } from '../keyset/range.js'
+import { planWalk, type KeySlice, type WalkPlan } from '../keyset/walk.js'
 import { commonDefinition } from './define.js'
-import type { BatchContext, BatchedUpdate } from './definition.js'
+import type { BatchContext, BatchedUpdate, BatchResult, ProgressReport } from './definition.js'
+import { DeleteLimitError, refuseTooMany } from './delete-rows/limit.js'
 import { movePostgresRows, moveSqliteRows, planKeeping, type Keeping } from './delete-rows/move.js'
+import { previewWalk } from './preview/preview-walk.js'
 import { ConnectionCache } from './walk/connection-cache.js'
-import { walkFraction } from './walk/fraction.js'
-import { savedCount } from './walk/progress.js'
+import { walkShare } from './walk/fraction.js'
+import { savedCount, savedKeys } from './walk/progress.js'
+import { limitOf, limitProblems, type RowLimit } from './row-limit.js'
+import { walkLanes } from './walk/lanes.js'
 import { keyColumns, sqlProblems, tableProblems, WALK_OPTIONS, walkProblems, type WalkOptions } from './walk/options.js'
 import { narrowed } from './walk/sql.js'
-import { walkBatch } from './walk/walk-batch.js'
+import { resultOf, walkBatch } from './walk/walk-batch.js'
 
+export { DeleteLimitError } from './delete-rows/limit.js'
 export { RowsNotKeptError } from './delete-rows/move.js'
 
 export interface DeleteRowsOptions extends WalkOptions {
@@ -23,6 +30,11 @@ export interface DeleteRowsOptions extends WalkOptions {
    * the same types; generated columns are left out unless it keeps them as plain ones.
    */
   readonly keepIn?: TableName
+  /**
+   * The most rows that it may delete or move, or `'unlimited'`. One more fails the update before any row of that batch
+   * is touched; what was committed stays. Required without `keepIn`, with it the default is `'unlimited'`.
+   */
+  readonly maxDeletes?: RowLimit
 }
 
 interface DeletePlan {
@@ -34,7 +46,7 @@ interface DeletePlan {
  * Deletes the rows that fulfil a condition, in batches, or moves them into another table. Items are rows walked over.
  *
  * @throws ConfigurationError naming every option that is wrong; later, from the update, SchemaMismatchError for tables
- * that don't fit, RowsNotKeptError when a row could not be moved
+ * that don't fit, DeleteLimitError, RowsNotKeptError when a row could not be moved
  * @example
  * import { deleteRows } from 'evenkeel'
  *
@@ -44,39 +56,72 @@ interface DeletePlan {
  *   where: "placed_at < DATE '2020-01-01'",
  *   keepIn: { schema: 'archive', name: 'orders' },
  * })
+ *
+ * export const purge = deleteRows({ name: 'purge_sessions', table: 'sessions', where: 'expired', maxDeletes: 50_000 })
  */
 export function deleteRows(options: DeleteRowsOptions): BatchedUpdate<unknown, JsonObject> {
+  requireReadable('deleteRows', options)
   const common = commonDefinition(
     'deleteRows',
     options,
-    [...WALK_OPTIONS, 'keepIn'],
+    [...WALK_OPTIONS, 'keepIn', 'maxDeletes'],
     [
       ...walkProblems(options),
       ...(options?.where === undefined ? sqlProblems('where', undefined) : []),
       ...(options?.keepIn === undefined ? [] : tableProblems('keepIn', options.keepIn)),
+      ...limitProblems('maxDeletes', options?.maxDeletes, options?.keepIn === undefined),
+      ...laneLimitProblems(options),
     ],
   )
   const plans = new ConnectionCache((context) => planDelete(context, options))
+  const report = (progress: JsonObject): ProgressReport => ({
+    ...walkShare(progress),
+    phase: 'walk',
+    detail: `${savedCount(progress, 'walked')} rows walked, ${savedCount(progress, 'changed')} ${options.keepIn === undefined ? 'deleted' : 'moved'}`,
+  })
+  const batch = (context: BatchContext<unknown, JsonObject, never>): Promise<BatchResult<JsonObject>> =>
+    plans.use(context, context.progress.first === undefined, async (plan) => {
+      const step = await walkBatch(context, plan.walk, context.progress, {
+        slice: (rows, deletedBefore) => deleteSlice(context, plan, options, rows, deletedBefore),
+      })
+      return resultOf(step)
+    })
   return {
     ...common,
+    table: options.table,
     oneShot: false,
     initialProgress: {},
     check: async (context) => {
       await planDelete(context, options)
     },
-    report: (progress) => ({
-      fraction: walkFraction(progress),
-      phase: 'walk',
-      detail: `${savedCount(progress, 'walked')} rows walked, ${savedCount(progress, 'changed')} ${options.keepIn === undefined ? 'deleted' : 'moved'}`,
+    deletes: true,
+    preview: async (context, progress) => {
+      const plan = await context.step((query) => planDelete({ query, dialect: context.dialect }, options))
+      if (plan === null) return null
+      return previewWalk(context, plan.walk, {
+        does: plan.keeping === null ? 'delete' : 'move',
+        lower: savedKeys(common.name, progress, plan.walk).lower ?? null,
+        predicate: (range) => rowsToDelete(range, options),
+      })
+    },
+    report,
+    batch,
+    lanes: walkLanes({
+      wanted: options.lanes,
+      plan: async (context) => (await planDelete(context, options)).walk,
+      isWalking: () => limitOf(options.maxDeletes) === Infinity,
+      batch,
+      afterWalk: (progress) => ({ progress, done: true }),
+      report,
     }),
-    batch: (context: BatchContext<unknown, JsonObject, never>) =>
-      plans.use(context, context.progress.first === undefined, async (plan) => {
-        const step = await walkBatch(context, plan.walk, context.progress, {
-          work: (range) => deleteRange(context, plan, options.where, range),
-        })
-        return { items: step.items, progress: step.progress, done: step.finished }
-      }),
   }
+}
+
+// A limit holds over all rows; lanes that don't know of each other's rows couldn't keep it.
+function laneLimitProblems(options: DeleteRowsOptions): string[] {
+  const { lanes = 1, maxDeletes } = options ?? {}
+  if (lanes <= 1 || typeof maxDeletes !== 'number') return []
+  return ["lanes needs maxDeletes: 'unlimited': only one walk can keep a limit"]
 }
 
 async function planDelete(context: ReadContext, { table, key, keepIn }: DeleteRowsOptions): Promise<DeletePlan> {
@@ -85,21 +130,39 @@ async function planDelete(context: ReadContext, { table, key, keepIn }: DeleteRo
   return { walk, keeping: planKeeping(walk.table, await describeTable(context, keepIn), keepIn) }
 }
 
-async function deleteRange(
-  { query, dialect, update }: BatchContext<unknown, JsonObject>,
+async function deleteSlice(
+  { query, dialect, update, progress }: BatchContext<unknown, JsonObject>,
   { walk, keeping }: DeletePlan,
-  where: string,
-  range: KeyRange,
+  { where, maxDeletes }: DeleteRowsOptions,
+  slice: KeySlice,
+  deletedBefore: number,
 ): Promise<number> {
-  const { sql, values } = range.predicate()
-  const predicate = { sql: narrowed(sql, where), values }
-  if (keeping !== null) {
-    const move = dialect === 'postgres' ? movePostgresRows : moveSqliteRows
-    return move(query, walk, keeping, predicate, update.name)
+  const predicate = rowsToDelete(slice, { where })
+  const limit = {
+    limit: limitOf(maxDeletes),
+    before: savedCount(progress, 'changed') + deletedBefore,
+    updateName: update.name,
   }
+  await refuseTooMany(query, walk, predicate, slice.rows, limit)
+  const move = dialect === 'postgres' ? movePostgresRows : moveSqliteRows
+  const deleted =
+    keeping === null
+      ? await deleteRowsOf(query, walk, predicate)
+      : await move(query, walk, keeping, predicate, update.name)
+  // Rows may have come under the condition since they were counted: then the batch is rolled back.
+  if (limit.before + deleted > limit.limit) throw new DeleteLimitError(limit, deleted)
+  return deleted
+}
+
+function rowsToDelete(slice: KeySlice, { where }: Pick<DeleteRowsOptions, 'where'>): SqlPart {
+  const { sql, values } = slice.predicate()
+  return { sql: narrowed(sql, where), values }
+}
+
+async function deleteRowsOf(query: Query, { tableSql }: WalkPlan, { sql, values }: SqlPart): Promise<number> {
   const { rowCount } = await query(
-    `DELETE FROM ${walk.tableSql}
-     WHERE ${predicate.sql}`,
+    `DELETE FROM ${tableSql}
+     WHERE ${sql}`,
     values,
   )
   return rowCount

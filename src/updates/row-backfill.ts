@@ -1,3 +1,4 @@
+import { requireReadable } from '../options.js'
 import type { ReadContext } from '../databases/database.js'
 import { describeTable, requireColumns } from '../databases/catalogue/table.js'
 import type { JsonObject } from '../json.js'
@@ -8,11 +9,14 @@ import { handleRows } from './row-backfill/handle-rows.js'
 import { ROW_BACKFILL_OPTIONS, rowBackfillProblems, type RowBackfillOptions } from './row-backfill/options.js'
 import { readRange, type RowSelection } from './row-backfill/read-rows.js'
 import { retryBatch, type Retry } from './row-backfill/retry.js'
+import { previewWalk } from './preview/preview-walk.js'
 import { ConnectionCache } from './walk/connection-cache.js'
-import { walkFraction } from './walk/fraction.js'
+import { walkShare } from './walk/fraction.js'
+import { walkLanes } from './walk/lanes.js'
 import { keyColumns, WALK_OPTIONS } from './walk/options.js'
-import { savedCount, type WalkProgress } from './walk/progress.js'
-import { walkBatch } from './walk/walk-batch.js'
+import { savedCount, savedKeys, type WalkProgress } from './walk/progress.js'
+import { narrowed } from './walk/sql.js'
+import { resultOf, walkBatch } from './walk/walk-batch.js'
 
 export { MapResultError, RowFailedError } from './row-backfill/failures.js'
 export type { RowBackfillOptions, RowChange, RowContext } from './row-backfill/options.js'
@@ -41,21 +45,45 @@ export type { RowBackfillOptions, RowChange, RowContext } from './row-backfill/o
 export function rowBackfill<Row extends object = Record<string, unknown>>(
   options: RowBackfillOptions<Row>,
 ): BatchedUpdate<unknown, JsonObject> {
+  requireReadable('rowBackfill', options)
   const ownOptions = [...WALK_OPTIONS, ...ROW_BACKFILL_OPTIONS]
   const common = commonDefinition('rowBackfill', options, ownOptions, rowBackfillProblems(options))
   const selections = new ConnectionCache((context) => select(context, options))
   return {
     ...common,
+    table: options.table,
     oneShot: false,
     initialProgress: {},
     check: async (context) => {
       await select(context, options)
+    },
+    preview: async (context, progress) => {
+      const selection = await context.step((query) => select({ query, dialect: context.dialect }, options))
+      if (selection === null) return null
+      return previewWalk(context, selection.plan, {
+        does: 'change',
+        lower: savedKeys(common.name, progress, selection.plan).lower ?? null,
+        predicate: (range) => {
+          const { sql, values } = range.predicate()
+          return { sql: narrowed(sql, options.where), values }
+        },
+      })
     },
     report,
     batch: (context: BatchContext<unknown, JsonObject, never>) =>
       selections.use(context, context.progress.first === undefined, (selection) =>
         rowBatch(context, selection, options),
       ),
+    lanes: walkLanes({
+      wanted: options.lanes,
+      plan: async (context) => (await select(context, options)).plan,
+      isWalking: (progress) => progress.retryQuarantined !== true,
+      batch: (context: BatchContext<unknown, JsonObject, never>) =>
+        selections.use(context, false, (selection) => rowBatch(context, selection, options)),
+      // Somebody asked meanwhile for the rows in quarantine to be tried again.
+      afterWalk: (progress) => ({ progress, done: (progress as RowProgress).retryQuarantined !== true }),
+      report,
+    }),
   }
 }
 
@@ -93,7 +121,7 @@ async function rowBatch<Row extends object>(
       return (await handleRows(context, selection.plan, options, rows)).changed
     },
   })
-  return { items: step.items, progress: step.progress, done: step.finished }
+  return resultOf(step)
 }
 
 function report(progress: JsonObject): ProgressReport {
@@ -101,9 +129,9 @@ function report(progress: JsonObject): ProgressReport {
   const counted = `${savedCount(walk, 'walked')} rows walked, ${savedCount(walk, 'changed')} changed`
   return walk.retryQuarantined === true
     ? {
-        fraction: walkFraction(walk),
+        ...walkShare(walk),
         phase: 'retry of quarantined rows',
         detail: `${walk.retry?.tried ?? 0} tried again`,
       }
-    : { fraction: walkFraction(walk), phase: 'walk', detail: counted }
+    : { ...walkShare(walk), phase: 'walk', detail: counted }
 }

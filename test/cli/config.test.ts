@@ -59,7 +59,7 @@ describe('the configuration', () => {
     const project = new Project().write('evenkeel.config.ts', withUpdate('found', `'sqlite:here.db'`))
     mkdirSync(project.file('deep/below'), { recursive: true })
     const below = (...args: string[]) => new ShellProcess(args, project.file('deep/below'), {}).ended
-    expect(await below('install')).toMatchObject({ code: 0, stdout: 'main: installed revision 1\n' })
+    expect(await below('install')).toMatchObject({ code: 0, stdout: 'main: installed revision 2\n' })
     expect(existsSync(project.file('here.db'))).toBe(true)
     expect((await below('enqueue', 'found')).code).toBe(0)
     expect((await below('run', '--once')).stdout).toContain('found: completed')
@@ -84,7 +84,7 @@ describe('the configuration', () => {
          state: { database: async () => fromBetterSqlite3(new URL('state.db', import.meta.url).pathname) },
        } })`,
     )
-    expect((await project.run('install')).stdout).toBe('main: installed revision 1\nstate: installed revision 1\n')
+    expect((await project.run('install')).stdout).toBe('main: installed revision 2\nstate: installed revision 2\n')
     const status = await project.run('status', '--json')
     expect(Object.keys((JSON.parse(status.stdout) as { databases: object }).databases)).toEqual(['main', 'state'])
     const one = await project.run('status', '--database-name', 'state')

@@ -92,8 +92,8 @@ describe('exit codes', () => {
       expect(code, args.join(' ')).toBe(5)
       expect(stderr).toContain('evenkeel install')
     }
-    expect((await project.run('install')).stdout).toBe('main: installed revision 1\n')
-    expect((await project.run('install')).stdout).toBe('main: revision 1 is installed already\n')
+    expect((await project.run('install')).stdout).toBe('main: installed revision 2\n')
+    expect((await project.run('install')).stdout).toBe('main: revision 2 is installed already\n')
     expect((await project.run('install', '--check')).code).toBe(0)
   })
 

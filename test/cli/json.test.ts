@@ -105,7 +105,7 @@ describe('--json', () => {
   it('prints what an installation did', async () => {
     const made = await project()
     expect(JSON.parse((await made.run('install', '--json')).stdout)).toEqual({
-      databases: { main: { from: 1, to: 1, adopted: false } },
+      databases: { main: { from: 2, to: 2, adopted: false } },
     })
   })
 })

@@ -22,6 +22,7 @@ function update(name: string, code: WaitingCode | null, dependsOn: string[] = []
     waiting: code === null ? null : { code, text: code },
     lastError: null,
     owner: null,
+    lanes: [],
     performance: {
       totalItems: 0,
       totalDurationMs: 0,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { deleteRows } from '../../src/updates/delete-rows.js'
 import { describeDatabases, type EitherDatabase } from '../support/databases.js'
-import { queued, runAll } from '../support/walks.js'
+import { queued, runAll, updaterOf } from '../support/walks.js'
 
 async function execute(db: EitherDatabase, ...statements: readonly string[]): Promise<void> {
   for (const statement of statements) await db.query(statement)
@@ -24,7 +24,7 @@ describeDatabases('deleteRows', (context) => {
     )
     const updater = await queued(
       db,
-      deleteRows({ name: 'purge', table: 'Table', where: `kind = 'old' -- only` }),
+      deleteRows({ name: 'purge', table: 'Table', where: `kind = 'old' -- only`, maxDeletes: 'unlimited' }),
       [1, 30, 7],
     )
     await runAll(updater)
@@ -35,7 +35,9 @@ describeDatabases('deleteRows', (context) => {
   it('finishes at once on an empty table', async () => {
     const db = await context.fresh()
     await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)')
-    expect(await runAll(await queued(db, deleteRows({ name: 'purge', table: 't', where: '1 = 1' })))).toBe(1)
+    expect(
+      await runAll(await queued(db, deleteRows({ name: 'purge', table: 't', where: '1 = 1', maxDeletes: 0 }))),
+    ).toBe(1)
   })
 
   it('moves rows by column name, without generated columns, exactly as they were', async () => {
@@ -94,6 +96,45 @@ describeDatabases('deleteRows', (context) => {
     await expect(updater.runToCompletion()).rejects.toThrow(/of 7 rows to delete only 6 were kept/)
     expect(await ids(db, 't')).toHaveLength(10)
     expect(await ids(db, 'kept')).toEqual([])
+  })
+
+  it.each([
+    ['deletes', undefined],
+    ['moves', 'kept'],
+  ])('%s no row over maxDeletes, keeps what was committed, and goes on when the limit is raised', async (_, keepIn) => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      'CREATE TABLE t (id INTEGER PRIMARY KEY)',
+      'CREATE TABLE kept (id INTEGER)',
+      `INSERT INTO t ${NUMBERS(40)} SELECT i FROM n`,
+    )
+    const purge = (maxDeletes: number) =>
+      deleteRows({
+        name: 'purge',
+        table: 't',
+        where: 'id > 5',
+        maxDeletes,
+        ...(keepIn === undefined ? {} : { keepIn }),
+      })
+    const updater = await queued(db, purge(27), [10])
+    const error = await updater.runToCompletion().catch((reason: unknown) => reason)
+    expect(String(error)).toMatch(/25 rows are deleted, and the next batch would delete 10 more.*maxDeletes \(27\)/)
+    expect(await ids(db, 't')).toEqual([...[1, 2, 3, 4, 5], ...Array.from({ length: 10 }, (_each, i) => 31 + i)])
+    expect(await ids(db, 'kept')).toHaveLength(keepIn === undefined ? 0 : 25)
+    await updater.stop()
+
+    const raised = updaterOf(db.database, purge(35), [10])
+    await raised.retry('purge')
+    await raised.runToCompletion()
+    expect(await ids(db, 't')).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('lets exactly maxDeletes rows go', async () => {
+    const db = await context.fresh()
+    await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)', `INSERT INTO t ${NUMBERS(20)} SELECT i FROM n`)
+    await runAll(await queued(db, deleteRows({ name: 'purge', table: 't', where: 'id % 2 = 0', maxDeletes: 10 })))
+    expect(await ids(db, 't')).toHaveLength(10)
   })
 
   it.each([

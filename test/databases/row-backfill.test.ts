@@ -144,6 +144,32 @@ describeDatabases('rowBackfill', (context) => {
     expect(await number(db, 'SELECT count(*) AS n FROM "T" WHERE x = 1')).toBe(58)
   })
 
+  it('tries quarantined rows again when that is asked for in the middle of a batch', async () => {
+    // SQLite's only writer is the batch.
+    if (context.dialect === 'sqlite') return
+    const db = await context.fresh()
+    await execute(db, ...TABLE)
+    let broken = true
+    const update = rowBackfill<{ Id: number }>({
+      name: 'rows',
+      table: 'T',
+      columns: ['Id'],
+      maxQuarantined: 3,
+      async map({ Id }) {
+        if (Id === 5 && broken) throw new Error('five')
+        if (Id === 30 && broken) {
+          broken = false
+          await updater.retry('rows', { quarantined: true })
+        }
+        return { x: 1 }
+      },
+    })
+    const updater = await queued(db, update, [20])
+    await updater.runToCompletion()
+    expect(await quarantined(db)).toEqual([])
+    expect(await number(db, 'SELECT count(*) AS n FROM "T" WHERE x = 1')).toBe(60)
+  })
+
   it('fails when more rows than allowed would be in quarantine, and then keeps the batch before', async () => {
     const db = await context.fresh()
     await execute(db, ...TABLE)

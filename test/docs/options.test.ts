@@ -32,6 +32,13 @@ const OPTIONS: readonly (readonly [name: string, path: string, page: string, hea
   ['SetNotNullOptions', 'src/updates/constraints/set-not-null.ts', 'docs/updates.md', 'setNotNull'],
   ['BatchContext', 'src/updates/definition.ts', 'docs/custom-updates.md', 'A batch'],
   ['HandlerContext', 'src/updates/definition.ts', 'docs/custom-updates.md', 'A batch'],
+  ['AdaptivePaceOptions', 'src/pacing/adaptive/options.ts', 'docs/pacing.md', 'The adaptive pace'],
+  ['PaceKnobs', 'src/pacing/adaptive/presets.ts', 'docs/pacing.md', 'The adaptive pace'],
+  ['SignalOptions', 'src/signals/own-signal.ts', 'docs/pacing.md', 'Signals'],
+  ['SignalContext', 'src/signals/signal.ts', 'docs/pacing.md', 'Signals'],
+  ['PostgresSignalsOptions', 'src/signals/postgres-signals.ts', 'docs/pacing.md', 'Signals'],
+  ['SqliteSignalsOptions', 'src/signals/sqlite-signals.ts', 'docs/pacing.md', 'Signals'],
+  ['Budgets', 'src/pacing/budgets/budgets.ts', 'docs/pacing.md', 'Budgets'],
   ['GuardedTunerOptions', 'src/pacing/guarded/options.ts', 'docs/pacing.md', 'The guarded tuner'],
 ]
 

@@ -15,3 +15,10 @@ it('examples/sqlite/backfill.ts runs by its one command and finds its data right
   )
   expect(stdout).toMatch(/rows that are wrong: 0\n$/)
 })
+
+it('examples/sqlite-worker runs by its one command, and the application goes on meanwhile', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['examples/sqlite-worker/application.mjs'], {
+    cwd: ROOT,
+  })
+  expect(stdout).toMatch(/requests answered meanwhile: yes\nrows that are wrong: 0\n$/)
+})

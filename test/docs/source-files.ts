@@ -20,5 +20,7 @@ export function sourcePaths(): readonly string[] {
 
 /** The files that `package.json` exports. */
 export function publicEntries(): readonly string[] {
-  return sourcePaths().filter((path) => /^src\/(index|testing\/index|databases\/drivers\/[a-z0-9-]+)\.ts$/.test(path))
+  return sourcePaths().filter((path) =>
+    /^src\/(index|testing\/index|worker\/index|databases\/drivers\/[a-z0-9-]+)\.ts$/.test(path),
+  )
 }

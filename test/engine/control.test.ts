@@ -1,4 +1,4 @@
-import { fixedPace, noPace } from 'evenkeel'
+import { defineUpdate, fixedPace, noPace } from 'evenkeel'
 import { fakeClock } from 'evenkeel/testing'
 import { expect, it } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
@@ -50,6 +50,26 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     await Promise.all([paused, batch])
     expect((await runner.databaseStatus()).updates).toMatchObject([
       { state: 'paused', batches: 1, progress: { step: 1 } },
+    ])
+  })
+
+  it('a pause before a batch fails outlives the failure', async () => {
+    const database = await fresh()
+    const person = uninstalled({ database: database.another() })
+    // A one-shot has no transaction open, so that SQLite's one writer isn't in the way.
+    const broken = defineUpdate<never>({
+      name: 'broken',
+      oneShot: true,
+      async run() {
+        await person.pause('broken', { by: 'ann' })
+        throw new Error('boom')
+      },
+    })
+    const runner = await installed(database, { updates: [broken] })
+    await runner.enqueue(broken)
+    await runner.runNextBatch()
+    expect((await runner.databaseStatus()).updates).toMatchObject([
+      { state: 'paused', failures: 1, lastError: 'boom', waiting: { code: 'paused', text: 'paused by ann' } },
     ])
   })
 

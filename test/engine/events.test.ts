@@ -1,4 +1,4 @@
-import type { UpdaterEvents } from 'evenkeel'
+import { fixedPace, type UpdaterEvents } from 'evenkeel'
 import { expect, it } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
 import { installed, jumpingClock, next, noting, update } from './support.js'
@@ -34,7 +34,13 @@ describeDatabases('events', ({ fresh }) => {
       if ((batches += 1) === 2) throw new Error('boom')
       return { items: 3, progress: { batches }, done: batches === 3 }
     })
-    const updater = await installed(await fresh(), { updates: [walk], clock, owner: 'me', targetMs: 100 })
+    const updater = await installed(await fresh(), {
+      updates: [walk],
+      clock,
+      pace: fixedPace(),
+      owner: 'me',
+      targetMs: 100,
+    })
     for (const name of NAMES) updater.on(name, (...event) => events.push([name, ...event]))
     await updater.enqueue(walk)
     const empty = new Promise<void>((resolve) => {
@@ -63,8 +69,9 @@ describeDatabases('events', ({ fresh }) => {
       ['updater:stop', { databaseName: 'main', error: null }],
     ])
     expect(events.filter(([name]) => name === 'pace:change')[0]?.[1]).toEqual({
-      databaseName: 'main',
+      ...identity,
       pauseMs: 1000,
+      reason: 'duty',
       why: 'sleeps 1000 ms before every batch',
     })
     expect(events.filter(([name]) => name === 'updater:idle').at(-1)?.[1]).toEqual({
@@ -84,7 +91,7 @@ describeDatabases('events', ({ fresh }) => {
     await updater.cancel('a')
     const identity = { databaseName: 'main', updateName: 'a' }
     expect(events).toEqual([
-      ['update:pause', { ...identity, by: 'ann', reason: 'why not' }],
+      ['update:pause', { ...identity, by: 'ann', reason: 'why not', error: null }],
       ['update:resume', { ...identity, by: 'ann' }],
       ['update:retry', { ...identity, by: 'ann' }],
       ['update:cancel', { ...identity, by: null, reason: null }],

@@ -76,4 +76,14 @@ describeDatabases("onFailure: 'abort'", ({ fresh }) => {
     }
     await expect(updater.runNextBatch()).rejects.toMatchObject({ code: 'UPDATER_ABORTED', cause: { message: 'boom' } })
   })
+
+  it('an update that stalls stops it too', async () => {
+    const idle = update('idle', async () => ({ items: 0 }))
+    const updater = await installed(await fresh(), { updates: [idle], onFailure: 'abort' })
+    await updater.enqueue(idle)
+    await expect(updater.runToCompletion()).rejects.toMatchObject({
+      code: 'UPDATER_ABORTED',
+      cause: { code: 'STALLED' },
+    })
+  })
 })

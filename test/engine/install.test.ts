@@ -1,6 +1,9 @@
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
 import { installSql } from 'evenkeel'
 import { expect, it } from 'vitest'
+import * as firstRevision from '../../src/schema/revisions/001-queue.js'
+import { recordRevision, revisionTable } from '../../src/schema/revisions.js'
+import { tablesOf } from '../../src/schema/tables.js'
 import { describeDatabases } from '../support/databases.js'
 import { temporaryDatabaseFile } from '../support/sqlite.js'
 import { installed, noting, uninstalled, update } from './support.js'
@@ -9,8 +12,8 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
   it('the four public columns have their types and defaults, and all further columns need nothing', async () => {
     const database = await fresh()
     const updater = uninstalled(database)
-    expect(await updater.install()).toEqual({ from: 0, to: 1, adopted: false })
-    expect(await updater.install()).toEqual({ from: 1, to: 1, adopted: false })
+    expect(await updater.install()).toEqual({ from: 0, to: 2, adopted: false })
+    expect(await updater.install()).toEqual({ from: 2, to: 2, adopted: false })
     await database.query("INSERT INTO background_updates (update_name) VALUES ('x')")
     expect(
       (await database.query('SELECT update_name, progress_json, depends_on, ordering FROM background_updates')).rows,
@@ -89,12 +92,27 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
     await expect(database.query('SELECT 1 FROM background_update_history')).rejects.toThrow()
   })
 
+  it('upgrades an older installation with the rows that are in it', async () => {
+    const database = await fresh()
+    const tables = tablesOf(dialect)
+    const first = [revisionTable(tables), ...firstRevision[dialect](tables), recordRevision(tables, 1)]
+    for (const statement of first) await database.query(statement)
+    await database.query("INSERT INTO background_updates (update_name, batches) VALUES ('a', 7)")
+    const ran: string[] = []
+    const updater = uninstalled(database, { updates: [noting(ran, 'a')] })
+    await expect(updater.start()).rejects.toMatchObject({ code: 'VERSION_MISMATCH', installed: 1 })
+    expect(await updater.install()).toEqual({ from: 1, to: 2, adopted: false })
+    expect((await updater.status()).databases.main?.updates).toMatchObject([{ name: 'a', batches: 7 }])
+    await updater.runToCompletion()
+    expect(ran).toEqual(['a'])
+  })
+
   it('refuses a database that is newer than the code, everywhere', async () => {
     const database = await fresh()
     await installed(database)
     await database.query('INSERT INTO background_update_revisions (revision) VALUES (99)')
     const updater = uninstalled(database, { updates: [noting([], 'a')] })
-    const mismatch = { code: 'VERSION_MISMATCH', installed: 99, supported: 1 }
+    const mismatch = { code: 'VERSION_MISMATCH', installed: 99, supported: 2 }
     await expect(updater.install()).rejects.toMatchObject(mismatch)
     await expect(updater.start()).rejects.toMatchObject(mismatch)
     await expect(updater.runNextBatch()).rejects.toMatchObject(mismatch)
@@ -146,7 +164,7 @@ describeDatabases('installing and adopting', ({ fresh, dialect }) => {
     })
     const updater = uninstalled(database, { updates: [noting([], 'a')] })
     await updater.checkInstallation()
-    expect(await updater.install()).toEqual({ from: 1, to: 1, adopted: false })
+    expect(await updater.install()).toEqual({ from: 2, to: 2, adopted: false })
     await updater.enqueue('a')
     expect((await updater.runNextBatch()).complete).toBe(true)
   })

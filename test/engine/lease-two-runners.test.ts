@@ -92,6 +92,19 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     expect(progress).toEqual([{}, { step: 1 }])
   })
 
+  it('that take turns give an update up as stalled after ten batches, not ten each', async () => {
+    const database = await fresh()
+    const idle = update('idle', async () => ({ items: 0 }))
+    const first = await installed(database, { updates: [idle] })
+    const second = uninstalled({ database: database.another() }, { updates: [idle] })
+    await first.enqueue(idle)
+    for (let turn = 0; turn < 5; turn += 1) {
+      await first.runNextBatch()
+      await second.runNextBatch()
+    }
+    expect((await first.databaseStatus()).updates).toMatchObject([{ state: 'failed', batches: 10, failures: 1 }])
+  })
+
   if (dialect === 'sqlite') return
 
   it('one that was frozen past its lease cannot commit when it wakes up', async () => {

@@ -1,7 +1,7 @@
 import { defineUpdate, type OneShotOptions } from 'evenkeel'
 import { expect, it } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
-import { installed, jumpingClock, uninstalled } from './support.js'
+import { installed, jumpingClock, noting, uninstalled } from './support.js'
 
 function oneShot(options: Partial<OneShotOptions<never, Record<string, never>>>) {
   return defineUpdate<never, Record<string, never>>({ name: 'shot', oneShot: true, run: async () => {}, ...options })
@@ -99,5 +99,23 @@ describeDatabases('one-shot updates', ({ fresh, dialect }) => {
     await expect(strict.start()).rejects.toMatchObject({ code: 'UNSUPPORTED' })
     await expect(strict.runNextBatch()).rejects.toMatchObject({ code: 'UNSUPPORTED' })
     expect((await strict.databaseStatus()).status).toBe('COMPLETE')
+  })
+
+  it('lets an update that came before it in the queue go first, between two of its runs', async () => {
+    const database = await fresh()
+    const person = uninstalled({ database: database.another() })
+    const ran: string[] = []
+    const shot = oneShot({
+      async run() {
+        ran.push('shot')
+        if (ran.length > 1) return
+        await person.enqueue('urgent', { ordering: -1 })
+        return { done: false, progress: { again: true } as never }
+      },
+    })
+    const updater = await installed(database, { updates: [shot, noting(ran, 'urgent')] })
+    await updater.enqueue(shot)
+    await updater.runToCompletion()
+    expect(ran).toEqual(['shot', 'urgent', 'shot'])
   })
 })

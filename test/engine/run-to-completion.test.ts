@@ -117,7 +117,7 @@ describeDatabases('runToCompletion', ({ fresh }) => {
     const shaky = observed(database.database, () => {
       statements += 1
       // Never twice in a row.
-      if (statements % 7 === 0) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+      if (statements % 11 === 0) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
     })
     const runner = uninstalled({ database: shaky }, { updates: [walk], clock, owner: 'one' })
     await runner.checkInstallation()

@@ -44,6 +44,8 @@ export function uninstalled(
   const updater = new BackgroundUpdater<never>({
     logger: memoryLogger(),
     pollMs: 20,
+    // The servers are shared by all tests: who else works there must not decide what comes of one.
+    signals: false,
     ...options,
     database: fresh.database,
   })

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
 import { installed, jumpingClock, next, uninstalled, update } from './support.js'
 
-describeDatabases('batch sizes and pauses under a fake clock', ({ fresh }) => {
+describeDatabases('batch sizes and pauses under a fake clock', ({ fresh, dialect }) => {
   /** Runs an update to its end by start(): the batch sizes asked for, and all sleeps. */
   async function sequence(
     options: Omit<UpdaterOptions<never>, 'database'>,
@@ -44,14 +44,16 @@ describeDatabases('batch sizes and pauses under a fake clock', ({ fresh }) => {
     expect(sizes).toEqual(expected)
   })
 
-  it('sleeps before every batch, the first one too, and nowhere else', async () => {
+  it('sleeps where the pace says so and nowhere else', async () => {
     const costs = [
       { items: 100, ms: 100 },
       { items: 100, ms: 100 },
     ]
-    expect((await sequence({}, costs)).sleeps).toEqual([1000, 1000, 1000])
+    expect((await sequence({ pace: fixedPace() }, costs)).sleeps).toEqual([1000, 1000, 1000])
     expect((await sequence({ pace: fixedPace({ sleepMs: 500 }) }, costs)).sleeps).toEqual([500, 500, 500])
     expect((await sequence({ pace: noPace() }, costs)).sleeps).toEqual([])
+    // The default on an idle database; SQLite's other writers need a gap.
+    expect((await sequence({}, costs)).sleeps).toEqual(dialect === 'sqlite' ? [1, 1] : [])
     expect((await sequence({ pace: fixedPace({ sleepMs: 0 }) }, costs)).sleeps).toEqual([])
   })
 

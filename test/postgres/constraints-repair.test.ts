@@ -48,6 +48,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
       constraintName: 'posts_c',
       constraint: author,
       onViolation: 'delete',
+      maxViolations: 'unlimited',
       ...options,
     })
   const repair = (pool: pg.Pool, options: Partial<ValidateAndRepairOptions> = {}) =>
@@ -161,7 +162,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(error?.message).toMatch(/"comments" refer to rows of table "posts".*ON DELETE CASCADE.*33/)
     expect(await ids(pool, 'SELECT id FROM comments ORDER BY id')).toEqual([1, 2])
     expect(await ids(pool, 'SELECT id FROM posts WHERE id = 33')).toEqual([33])
-    await pool.query(`UPDATE background_updates SET state = 'queued'`)
+    await pool.query(`UPDATE background_updates SET state = 'queued', fingerprint = NULL`)
     expect(await repair(pool, { allowCascade: true })).toBeNull()
     expect(await ids(pool, 'SELECT id FROM comments ORDER BY id')).toEqual([1])
   })
@@ -323,6 +324,7 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     [{ onViolation: 'null', keepIn: 'x' }, /keepIn goes with/],
     [{ maxViolation: 3 }, /did you mean "maxViolations"/],
     [{ maxViolations: -1 }, /maxViolations/],
+    [{ maxViolations: undefined }, /maxViolations is needed, because rows are deleted for good/],
     [{ constraint: undefined }, /constraint must be/],
   ])('refuses %j', (options, message) => {
     expect(() => update(options as never)).toThrow(message)

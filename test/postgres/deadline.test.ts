@@ -49,6 +49,7 @@ describePostgres('deadline of a batch', (postgres) => {
       constraintName: 'slow',
       constraint: check('pg_sleep(0.25) IS NOT NULL'),
       onViolation: 'delete',
+      maxViolations: 'unlimited',
       targetMs: 1_000,
       deadline: 1,
       maxAttempts: 1,

@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { describeTable } from '../../src/databases/catalogue/table.js'
 import type { Query } from '../../src/databases/database.js'
-import type { EncodedKey } from '../../src/keyset/encoding.js'
 import { nextRange, planWalk, walkBounds, type WalkPlan } from '../../src/keyset/walk.js'
 import { describePostgres, type PostgresContext } from '../support/postgres.js'
+import { walkWhole } from '../support/walk-whole.js'
 
 interface KeyType {
   readonly type: string
@@ -95,26 +95,16 @@ const TYPES: readonly KeyType[] = [
   },
 ]
 
-async function walk(query: Query, plan: WalkPlan, sizes: readonly number[]): Promise<string[][]> {
-  const bounds = await walkBounds(query, plan)
-  if (bounds === null) return []
-  const batches: string[][] = []
-  let lower: EncodedKey | null = null
-  for (let batch = 0; batch < 200; batch += 1) {
-    const range = await nextRange(query, plan, { ...bounds, lower }, sizes[batch % sizes.length] ?? 1)
-    if (range === null) return batches
-    const { sql, values } = range.predicate({ alias: 't', firstParameter: 2 })
+/** Walks in batches of the sizes, one after the other, and in slices of other sizes. */
+function walk(query: Query, plan: WalkPlan, sizes: readonly number[]): Promise<string[][]> {
+  return walkWhole(query, plan, sizes, async (slice) => {
+    const { sql, values } = slice.predicate({ alias: 't', firstParameter: 2 })
     const { rows } = await query<{ row: string }>(
       `SELECT t.row_number::text AS row FROM ${plan.tableSql} AS t WHERE $1::int = 1 AND ${sql} ORDER BY t.row_number`,
       [1, ...values],
     )
-    expect(rows.length).toBe(range.rows)
-    batches.push(rows.map((row) => row.row))
-    // As the progress keeps it.
-    lower = JSON.parse(JSON.stringify(range.upper)) as EncodedKey
-    if (range.last) return batches
-  }
-  throw new Error('the walk does not end')
+    return rows.map((row) => row.row)
+  })
 }
 
 async function checkOrder(postgres: PostgresContext, { type, values, before, session }: KeyType): Promise<void> {
@@ -204,6 +194,14 @@ describePostgres('keyset', (postgres) => {
         rows: 95,
         last: true,
       })
+      // The bounds of slices are put in order once more, all three of them.
+      const sliced = await nextRange(query, plan, { ...bounds, lower: ['250', '5'] }, 1000, 400)
+      expect(sliced?.slices.map(({ upper, rows }) => [upper, rows])).toEqual([
+        [['254', '5'], 400],
+        [['258', '5'], 400],
+        [['260', '5'], 200],
+      ])
+      expect(plans.pop()).toMatch(/Sort[\s\S]*Limit[\s\S]*WindowAgg[\s\S]*Index Only Scan/)
       for (const explained of plans) {
         expect(explained).toContain('Index Only Scan')
         expect(explained).not.toMatch(/Seq Scan|"Sort"|Rows Removed by Filter/)

@@ -52,6 +52,7 @@ describePostgres('transient loss of the database', (postgres) => {
     await expect(updater.runNextBatch()).rejects.toMatchObject({ code: '25006' })
     const running = updater.runToCompletion()
     const client = await pool.connect()
+    client.on('error', () => {})
     await client.query('SET default_transaction_read_only = off')
     await client.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`)
     client.release(true)

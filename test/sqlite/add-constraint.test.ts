@@ -62,7 +62,11 @@ it('changes nothing when rows violate it, nor without an installation', async ()
   await query('INSERT INTO posts VALUES (4, 99, NULL)')
   await expect(add(author)).rejects.toThrow(ConstraintViolationsError)
   expect(await outcomes()).toEqual([])
-  await expect(add(author, { onViolation: 'delete' })).resolves.toMatchObject({ update: 'not applicable' })
+  await expect(add(author, { onViolation: 'delete' })).rejects.toThrow(/maxViolations is needed/)
+  await expect(add(author, { onViolation: 'delete', maxViolations: 0 })).rejects.toThrow(ConstraintViolationsError)
+  await expect(add(author, { onViolation: 'delete', maxViolations: 'unlimited' })).resolves.toMatchObject({
+    update: 'not applicable',
+  })
   const other = await shop({ install: false })
   await expect(other.add(author)).rejects.toThrow(NotInstalledError)
 })

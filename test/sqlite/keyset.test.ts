@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { describeTable } from '../../src/databases/catalogue/table.js'
 import type { Query } from '../../src/databases/database.js'
-import type { EncodedKey } from '../../src/keyset/encoding.js'
-import { nextRange, planWalk, walkBounds } from '../../src/keyset/walk.js'
+import { nextRange, planWalk } from '../../src/keyset/walk.js'
+import { walkWhole } from '../support/walk-whole.js'
 
 const integers = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const blobs = fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes))
@@ -32,21 +32,11 @@ async function walk(handle: InstanceType<typeof Database>, sizes: readonly numbe
   return database.transaction(async (tx) => {
     const query: Query = (text, values) => database.query(tx, text, values)
     const plan = planWalk(await describeTable({ query, dialect: 'sqlite' }, 'k'), key)
-    const bounds = await walkBounds(query, plan)
-    if (bounds === null) return []
-    const batches: number[][] = []
-    let lower: EncodedKey | null = null
-    for (let batch = 0; batch < 500; batch += 1) {
-      const range = await nextRange(query, plan, { ...bounds, lower }, sizes[batch % sizes.length] ?? 1)
-      if (range === null) return batches
-      const { sql, values } = range.predicate()
+    return walkWhole(query, plan, sizes, async (slice) => {
+      const { sql, values } = slice.predicate()
       const { rows } = await query<{ n: number }>(`SELECT n FROM k WHERE ${sql} ORDER BY n`, values)
-      expect(rows.length).toBe(range.rows)
-      batches.push(rows.map((row) => row.n))
-      lower = JSON.parse(JSON.stringify(range.upper)) as EncodedKey
-      if (range.last) return batches
-    }
-    throw new Error('the walk does not end')
+      return rows.map((row) => row.n)
+    })
   })
 }
 

@@ -9,6 +9,7 @@ import {
   knownVersions,
   postgresBinaries,
   serverUser,
+  type PostgresBinaries,
   type PostgresVersion,
   type ServerUser,
 } from './postgres-binaries.js'
@@ -46,8 +47,11 @@ export function runningServers(): PostgresUrls | undefined {
   }
 }
 
-/** Starts one fresh server for each version, all at once, on free ports of 127.0.0.1. */
-export async function startPostgresServers(versions: readonly PostgresVersion[]): Promise<PostgresServers> {
+/** Starts one fresh server for each version, all at once, on free ports of 127.0.0.1; `overrides` are settings of theirs. */
+export async function startPostgresServers(
+  versions: readonly PostgresVersion[],
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<PostgresServers> {
   const directory = await mkdtemp(path.join(tmpdir(), 'evenkeel-postgres-'))
   await chmod(directory, 0o755)
   const caretaker = startCaretaker(directory)
@@ -61,7 +65,8 @@ export async function startPostgresServers(versions: readonly PostgresVersion[])
     const user = await serverUser()
     const started = await Promise.all(
       versions.map(
-        async (version) => [version, await startServer(version, user, path.join(directory, version))] as const,
+        async (version) =>
+          [version, await startServer(version, user, path.join(directory, version), overrides)] as const,
       ),
     )
     return { urls: Object.fromEntries(started), stop }
@@ -92,7 +97,7 @@ for _ in $(seq 50); do
 done
 `
 
-function startCaretaker(directory: string): ChildProcess {
+export function startCaretaker(directory: string): ChildProcess {
   // Detached, so that Ctrl-C, which the terminal sends to the whole group, doesn't reach it.
   const caretaker = spawn('sh', ['-c', caretakerScript, 'postgres-caretaker', directory], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -111,7 +116,32 @@ const settings = {
   wal_level: 'replica',
 }
 
-async function startServer(version: PostgresVersion, user: ServerUser, directory: string): Promise<string> {
+async function startServer(
+  version: PostgresVersion,
+  user: ServerUser,
+  directory: string,
+  overrides: Readonly<Record<string, string>>,
+): Promise<string> {
+  const installed = await initialise(version, user, directory)
+  const { port } = await serve(installed, overrides)
+  return urlOf(installed, port)
+}
+
+/** A data directory of one version, ready to be served. */
+export interface InitialisedServer {
+  readonly binaries: PostgresBinaries
+  readonly user: ServerUser
+  /** What it may write to. */
+  readonly directory: string
+  readonly data: string
+  readonly password: string
+}
+
+export async function initialise(
+  version: PostgresVersion,
+  user: ServerUser,
+  directory: string,
+): Promise<InitialisedServer> {
   await mkdir(directory)
   if ('uid' in user) await chown(directory, user.uid, user.gid)
   const password = randomBytes(12).toString('hex')
@@ -134,19 +164,35 @@ async function startServer(version: PostgresVersion, user: ServerUser, directory
       '--no-sync',
     ]),
   )
+  return { binaries, user, directory, data, password }
+}
 
+/** Starts the server of a data directory, on a free port unless one is given. */
+export async function serve(
+  { binaries, user, directory, data }: InitialisedServer,
+  overrides: Readonly<Record<string, string>>,
+  fixedPort?: number,
+): Promise<{ readonly port: number; readonly process: ChildProcess }> {
   // Between our asking for a free port and the server's taking it, another process may be faster.
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
-    const flags = Object.entries({ ...settings, port }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+    const port = fixedPort ?? (await freePort())
+    const flags = Object.entries({ ...settings, ...overrides, port }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ])
     const server = launch(user, directory, binaries.postgres, ['-D', data, ...flags])
     try {
       await ready(server)
-      return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
+      return { port, process: server }
     } catch (error) {
       if (attempt === 5) throw error
     }
   }
+}
+
+/** Its superuser's connection URL. */
+export function urlOf({ password }: InitialisedServer, port: number): string {
+  return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
 }
 
 function launch(user: ServerUser, directory: string, program: string, args: string[]): ChildProcess {
@@ -168,7 +214,8 @@ function ready(server: ChildProcess): Promise<void> {
     let log = ''
     const onData = (chunk: Buffer) => {
       log += chunk.toString()
-      if (!log.includes('database system is ready to accept connections')) return
+      // A standby says that they are read-only.
+      if (!/database system is ready to accept (read-only )?connections/.test(log)) return
       // From now on the log is read and dropped: a full pipe would block the server.
       server.stderr?.off('data', onData).resume()
       resolve()

@@ -28,6 +28,11 @@ describe('back-off', () => {
 describe('failure counters', () => {
   const limits = { maxAttempts: 5, permanent: false }
 
+  it('stop at what their column holds', () => {
+    const most = 2 ** 31 - 1
+    expect(afterFailure({ attempts: most, outcomes: '' }, limits)).toMatchObject({ attempts: most, failed: true })
+  })
+
   /** Plays batches, `true` committed, as the rows of the queue count them. */
   function play(batches: readonly boolean[]): { failed: boolean; at: number } {
     let counters: FailureCounters = { attempts: 0, outcomes: '' }
@@ -64,5 +69,24 @@ describe('failure counters', () => {
       outcomes: 'x',
       failed: true,
     })
+  })
+
+  it('puts up with locks six times as long, and counts them apart', () => {
+    const lock = { ...limits, lock: true }
+    let counters: FailureCounters = { attempts: 0, outcomes: '' }
+    for (let failures = 1; failures < 30; failures += 1) {
+      const verdict = afterFailure(counters, lock)
+      expect(verdict).toMatchObject({ attempts: failures, failed: false })
+      counters = verdict
+    }
+    expect(afterFailure(counters, lock).failed).toBe(true)
+    // Four failures of its own between locks are four, the fifth is one too many.
+    counters = { attempts: 0, outcomes: '.' }
+    for (const isLock of [true, false, true, true, false, true, false, true, false]) {
+      const verdict = afterFailure(counters, { ...limits, lock: isLock })
+      expect(verdict.failed).toBe(false)
+      counters = verdict
+    }
+    expect(afterFailure(counters, limits).failed).toBe(true)
   })
 })

@@ -15,6 +15,9 @@ function row(name: string, rest: Partial<QueueRow> = {}): QueueRow {
     lastError: null,
     backsOffUntil: null,
     holder: null,
+    waitingText: null,
+    laneCount: 0,
+    hasFreeLane: false,
     ...rest,
   }
 }
@@ -27,6 +30,7 @@ describe('why updates wait', () => {
     [row('stranger'), 'no_handler', 'no handler in this process'],
     [row('a', { dependsOn: ['a'] }), 'dependency_cycle', 'dependency cycle a → a'],
     [row('a', { state: 'failed', attempts: 5, lastError: 'boom' }), 'failed', 'failed 5 times: boom'],
+    [row('a', { waitingText: 'replica b is 7 s behind' }), 'throttled', 'replica b is 7 s behind'],
     [row('a', { backsOffUntil: '2026-01-01T00:00:00.000Z' }), 'backs_off', 'backs off until 2026-01-01T00:00:00.000Z'],
     [row('a', { holder: { owner: 'h:1:x', until: 'T' } }), 'held', 'held by h:1:x until T'],
     [row('a', { state: 'paused', stateBy: 'ann', stateReason: 'why' }), 'paused', 'paused by ann: why'],
@@ -61,6 +65,16 @@ describe('why updates wait', () => {
       return name === to || reaches(rows, name, to, seen)
     })
   }
+
+  it('a second cycle through an update that is in one already is found too', () => {
+    const rows = [row('c', { dependsOn: ['b', 'a'] }), row('a', { dependsOn: ['b'] }), row('b', { dependsOn: ['c'] })]
+    const reasons = explainQueue(rows, ALL)
+    expect([...reasons.values()].map(({ text }) => text).sort()).toEqual([
+      'dependency cycle a → b → c → a',
+      'dependency cycle b → c → b',
+      'dependency cycle c → b → c',
+    ])
+  })
 
   it('a cycle that is told is one, and every update in a cycle comes to a person in the end', () => {
     fc.assert(

@@ -60,10 +60,25 @@ it('tells every wrong option of deleteRows, which needs a condition', () => {
   expect(problemsOf(() => deleteRows({ name: 'a', table: '' } as never))).toEqual([
     `table "" can't be a name: it is empty`,
     'where must be SQL as a string, not undefined',
+    expect.stringContaining('maxDeletes is needed, because rows are deleted for good'),
   ])
   expect(problemsOf(() => deleteRows({ name: 'a', table: 't', were: '1', keepIn: 5 } as never))).toEqual([
     'unknown option "were"; did you mean "where"?',
     'where must be SQL as a string, not undefined',
     'keepIn must be a name or { schema, name }, not 5',
   ])
+})
+
+it.each([[-1], [1.5], ['many'], [null], [true]])(
+  'refuses %j as the most rows that deleteRows may delete',
+  (maxDeletes) => {
+    const options = { name: 'a', table: 't', where: '1 = 1', keepIn: 'kept', maxDeletes }
+    expect(problemsOf(() => deleteRows(options as never))).toEqual([
+      expect.stringContaining("maxDeletes must be a whole number of at least 0 or 'unlimited'"),
+    ])
+  },
+)
+
+it('lets rows that are kept go without a limit', () => {
+  expect(problemsOf(() => deleteRows({ name: 'a', table: 't', where: '1 = 1', keepIn: 'kept' }))).toEqual([])
 })

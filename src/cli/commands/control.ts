@@ -10,6 +10,7 @@ interface ControlOptions {
   readonly by?: string
   readonly reason?: string
   readonly quarantined?: boolean
+  readonly acceptChanges?: boolean
 }
 
 interface Verb {
@@ -40,21 +41,26 @@ const VERBS: readonly Verb[] = [
   },
 ]
 
+const ACCEPT_CHANGES = [
+  '--accept-changes',
+  'its definition has changed since its first batch, and going on from there is right',
+] as const
+
 /** pause, resume, cancel, retry: what people do to one update, beside any runner. */
 export function addControlCommands(program: Command, shell: Shell): void {
   for (const { name: verb, summary, description, done } of VERBS) {
-    addPersonOptions(program.command(verb).summary(summary).description(description))
-      .argument('<name>', 'name of the update')
-      .action(
-        shell.action<ControlOptions>((options, [name = '']) =>
-          withTargets(shell, options, async (targets) => {
-            const { updater } = await targetQueueing(targets, name)
-            await updater[verb](name, personOf(options))
-            shell.output.line(`${name}: ${done}`)
-            return ExitCode.DONE
-          }),
-        ),
-      )
+    const command = addPersonOptions(program.command(verb).summary(summary).description(description))
+    if (verb === 'resume') command.option(...ACCEPT_CHANGES)
+    command.argument('<name>', 'name of the update').action(
+      shell.action<ControlOptions>((options, [name = '']) =>
+        withTargets(shell, options, async (targets) => {
+          const { updater } = await targetQueueing(targets, name)
+          await updater[verb](name, { ...personOf(options), ...acceptanceOf(options) })
+          shell.output.line(`${name}: ${done}`)
+          return ExitCode.DONE
+        }),
+      ),
+    )
   }
   addRetryCommand(program, shell)
 }
@@ -66,6 +72,7 @@ function addRetryCommand(program: Command, shell: Shell): void {
     .description('Clears its failures; it goes on from its last committed batch.')
     .argument('<name>', 'name of the update')
     .option('--quarantined', 'try the rows that were set aside again, also when the update has finished')
+    .option(...ACCEPT_CHANGES)
     .option('--by <who>', 'who does it, for the log; default: you')
     .action(
       shell.action<ControlOptions>((options, [name = '']) =>
@@ -73,7 +80,7 @@ function addRetryCommand(program: Command, shell: Shell): void {
           const quarantined = options.quarantined === true
           // An update that has finished isn't queued any more: the one that defines it is meant.
           const { updater } = quarantined ? targetDefining(targets, name) : await targetQueueing(targets, name)
-          await updater.retry(name, { by: options.by ?? whoami(), quarantined })
+          await updater.retry(name, { by: options.by ?? whoami(), quarantined, ...acceptanceOf(options) })
           shell.output.line(`${name}: will be tried again${quarantined ? ', with the rows that were set aside' : ''}`)
           return ExitCode.DONE
         }),
@@ -117,13 +124,19 @@ function switchAll(
   })
 }
 
-function addPersonOptions(command: Command): Command {
+/** Who does it, and why. */
+export function addPersonOptions(command: Command): Command {
   return command
     .option('--by <who>', 'who does it, for status and history; default: you')
     .option('--reason <why>', 'why, for status and history')
 }
 
-function personOf({ by, reason }: ControlOptions): { by: string; reason?: string } {
+function acceptanceOf({ acceptChanges }: ControlOptions): { acceptChanges?: boolean } {
+  return acceptChanges === undefined ? {} : { acceptChanges }
+}
+
+/** As the library wants it. */
+export function personOf({ by, reason }: Pick<ControlOptions, 'by' | 'reason'>): { by: string; reason?: string } {
   return { by: by ?? whoami(), ...(reason === undefined ? {} : { reason }) }
 }
 

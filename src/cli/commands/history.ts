@@ -32,7 +32,8 @@ export function addHistoryCommand(program: Command, shell: Shell): void {
     )
 }
 
-function parseLimit(text: string): number {
+/** A whole number of at least 1. */
+export function parseLimit(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of at least 1.')
   return Number(text)
 }

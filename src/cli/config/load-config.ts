@@ -24,7 +24,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   if (!('default' in exported)) {
     throw new ConfigurationError(subject, ['it has no default export; write `export default defineConfig({ … })`'])
   }
-  return { file, databases: configuredDatabases(await exported.default, subject) }
+  return { file, databases: configuredDatabases(await settled(exported.default, subject), subject) }
 }
 
 async function importFile(file: string, subject: string): Promise<Record<string, unknown>> {
@@ -44,6 +44,17 @@ async function importFile(file: string, subject: string): Promise<Record<string,
     if (isOurs(error)) throw error
     const message = error instanceof Error ? error.message : String(error)
     throw new ConfigurationError(subject, [`it can't be loaded: ${message}`], error)
+  }
+}
+
+// The default export may be a promise, and whatever it is may throw when it is asked whether it is one.
+async function settled(exported: unknown, subject: string): Promise<unknown> {
+  try {
+    return await exported
+  } catch (error) {
+    if (isOurs(error)) throw error
+    const message = error instanceof Error ? error.message : String(error)
+    throw new ConfigurationError(subject, [`its default export fails: ${message}`], error)
   }
 }
 

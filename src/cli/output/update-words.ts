@@ -28,9 +28,19 @@ export function updateWords(update: UpdateStatus): string {
   if (update.state === 'running') {
     const doing = [update.phase, update.detail].filter((text) => text !== null).join(': ')
     const owner = update.owner === null ? '' : `run by ${update.owner}`
-    return [doing, owner].filter((text) => text !== '').join(' · ')
+    const waits = firstLine(update.waiting?.text ?? '')
+    // Of what another process runs the reason is that it is held; why its runner waits stands behind it.
+    const throttled = update.waiting?.code === 'throttled' ? waits : (/it waits: .*/.exec(waits)?.[0] ?? '')
+    return [doing, laneWords(update), throttled, owner].filter((text) => text !== '').join(' · ')
   }
   return firstLine(update.waiting?.text ?? '')
+}
+
+/** How many of its lanes are worked on; nothing where its walk is one. */
+export function laneWords({ lanes }: UpdateStatus): string {
+  return lanes.length === 0
+    ? ''
+    : formatAmount(lanes.filter(({ state }) => state === 'running').length, 'lane', 'lanes')
 }
 
 /** The last error, where the reason doesn't say it already. */

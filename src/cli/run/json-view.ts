@@ -20,6 +20,7 @@ const EVENTS: Record<keyof UpdaterEvents, true> = {
   'batch:success': true,
   'batch:failure': true,
   'pace:change': true,
+  'settings:change': true,
   'lease:taken': true,
   'lease:lost': true,
   'queue:change': true,

@@ -2,7 +2,7 @@ import type { HistoryEntry } from '../../queue/history.js'
 import type { UpdateStatus } from '../../status.js'
 import { formatCount, formatMs, formatRange, formatRate, formatSeconds, formatShare } from '../output/format.js'
 import { cutToWidth, padStartToWidth, padToWidth, type Style } from '../output/style.js'
-import { firstLine } from '../output/update-words.js'
+import { firstLine, laneWords } from '../output/update-words.js'
 import { endingWords } from './ending-words.js'
 
 /** The batch of an update that runs now, or ran last. */
@@ -57,6 +57,7 @@ function parts(update: UpdateStatus, context: LineContext): string[] {
     if (update.phase !== null && update.phase !== 'walk') shown.push(update.phase)
     if (update.itemsPerSecond !== null) shown.push(`${padStartToWidth(formatRate(update.itemsPerSecond), 5)} rows/s`)
     if (update.etaSeconds !== null) shown.push(`${formatRange(update.etaSeconds)} left`)
+    if (update.lanes.length > 0) shown.push(laneWords(update))
     const words = batchWords(update, batch)
     if (words !== null) shown.push(style.dim(words))
   }

@@ -82,8 +82,10 @@ export class PlainView implements RunView {
   #sayWaiting(databaseName: string, { name, waiting }: UpdateStatus): void {
     const key = `${databaseName} ${name}`
     const text = waiting === null || UNSAID.has(waiting.code) ? '' : waiting.text.replace(/ until .*$/, '')
-    if (text !== '' && text !== this.#waiting.get(key)) this.#say(databaseName, name, firstLine(text))
-    this.#waiting.set(key, text)
+    // What slows it down is measured every second; that a figure changes is no news.
+    const news = waiting?.code === 'throttled' ? text.replace(/\d[\d.,:]*/g, '#') : text
+    if (text !== '' && news !== this.#waiting.get(key)) this.#say(databaseName, name, firstLine(text))
+    this.#waiting.set(key, news)
   }
 
   #say(databaseName: string, updateName: string, text: string): void {

@@ -24,6 +24,7 @@ export async function describeTable(reader: CatalogueReader, table: TableName): 
     meant === undefined ? 'it does not exist' : `it does not exist; did you mean "${meant}"?`,
     'Create the table first, or correct the name; names are taken exactly as written, and a table of another schema ' +
       'is { schema, name }.',
+    { missing: true },
   )
 }
 
@@ -49,6 +50,7 @@ export function requireColumns(
       `table ${table.name} (${option})`,
       reasons.join('; '),
       `Add the column first, or correct the name. The table has: ${known.join(', ')}.`,
+      { missing: true },
     )
   }
   return names.map((name) => byName.get(name) as TableColumn)

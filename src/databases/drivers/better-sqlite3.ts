@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from '../../errors.js'
-import type { Database, QueryResult, Session, TransactionOptions } from '../database.js'
+import { describe, methodProblems, requireReadable, unknownOptionProblems } from '../../options.js'
+import type { BusyWaits, Database, QueryResult, Session, TransactionOptions } from '../database.js'
 import { SerialConnection } from './serial-connection.js'
 
 /** The part of a better-sqlite3 `Statement` that Evenkeel uses. */
@@ -39,13 +40,12 @@ export function fromBetterSqlite3<Handle extends BetterSqlite3Database = BetterS
   source: string | Handle,
   options: FromBetterSqlite3Options = {},
 ): Database<Handle> {
-  const busyTimeoutMs = options.busyTimeoutMs ?? 5_000
-  if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) {
-    throw new ConfigurationError('fromBetterSqlite3', [
-      `busyTimeoutMs must be a number of at least 0, not ${String(busyTimeoutMs)}`,
-    ])
-  }
+  requireReadable('fromBetterSqlite3', options)
   const own = typeof source === 'string'
+  const problems = optionProblems(options)
+  if (!own) problems.push(...methodProblems('the database', source ?? null, ['prepare', 'exec', 'pragma', 'close']))
+  if (problems.length > 0) throw new ConfigurationError('fromBetterSqlite3', problems)
+  const busyTimeoutMs = options.busyTimeoutMs ?? 5_000
   const handle = own ? open<Handle>(source) : source
   return new BetterSqlite3Adapter(handle, own, busyTimeoutMs)
 }
@@ -53,7 +53,22 @@ export function fromBetterSqlite3<Handle extends BetterSqlite3Database = BetterS
 function open<Handle>(file: string): Handle {
   const require = createRequire(import.meta.url)
   const Constructor = require('better-sqlite3') as new (file: string) => Handle
-  return new Constructor(file)
+  try {
+    return new Constructor(file)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ConfigurationError('fromBetterSqlite3', [`can't open ${describe(file)}: ${reason}`], error)
+  }
+}
+
+function optionProblems(options: FromBetterSqlite3Options): string[] {
+  if (typeof options !== 'object' || options === null) return [`options must be an object, not ${describe(options)}`]
+  const { busyTimeoutMs } = options
+  const problems = unknownOptionProblems(options, ['busyTimeoutMs'])
+  if (busyTimeoutMs !== undefined && !(Number.isFinite(busyTimeoutMs) && busyTimeoutMs >= 0)) {
+    problems.push(`busyTimeoutMs must be a number of at least 0, not ${describe(busyTimeoutMs)}`)
+  }
+  return problems
 }
 
 // Statements are prepared once; the bound keeps a program that builds SQL by itself from filling the memory.
@@ -67,23 +82,29 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   readonly #busyTimeoutMs: number
   readonly #connection = new SerialConnection()
   readonly #prepared = new Map<string, BetterSqlite3Statement>()
+  #busyWaits: BusyWaits = { begins: 0, waits: 0, waitedMs: 0 }
 
   constructor(handle: Handle, own: boolean, busyTimeoutMs: number) {
     this.#handle = handle
     this.#own = own
     this.#busyTimeoutMs = busyTimeoutMs
-    // Zero: SQLite's own wait would block the event loop, and with it a writer of this very process who is to be waited for.
-    handle.pragma('busy_timeout = 0')
+    try {
+      // Zero: SQLite's own wait would block the event loop, and with it a writer of this very process who is to be waited for.
+      handle.pragma('busy_timeout = 0')
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new ConfigurationError('fromBetterSqlite3', [`the database refuses busy_timeout: ${reason}`], error)
+    }
   }
 
   transaction<T>(fn: (tx: Handle) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {
     return this.#connection.run(async () => {
       signal?.throwIfAborted()
-      await this.#whenNotBusy(() => this.#handle.exec('BEGIN IMMEDIATE'), signal)
+      await this.#beginImmediate(signal)
       try {
         const result = await fn(this.#handle)
         // In rollback-journal mode COMMIT waits for readers.
-        await this.#whenNotBusy(() => this.#handle.exec('COMMIT'), undefined)
+        await this.#whenNotBusy(() => this.#run('COMMIT'), undefined)
         return result
       } catch (error) {
         if (this.#handle.inTransaction) this.#handle.exec('ROLLBACK')
@@ -105,6 +126,10 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
 
   async query<Row>(_tx: Handle, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
     return this.#run<Row>(text, values)
+  }
+
+  busyWaits(): BusyWaits {
+    return this.#busyWaits
   }
 
   async close(): Promise<void> {
@@ -132,6 +157,28 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
     if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear()
     this.#prepared.set(text, statement)
     return statement
+  }
+
+  async #beginImmediate(signal: AbortSignal | undefined): Promise<void> {
+    const startMs = performance.now()
+    let waited = false
+    try {
+      await this.#whenNotBusy(() => {
+        try {
+          this.#run('BEGIN IMMEDIATE')
+        } catch (error) {
+          waited ||= isBusy(error)
+          throw error
+        }
+      }, signal)
+    } finally {
+      const { begins, waits, waitedMs } = this.#busyWaits
+      this.#busyWaits = {
+        begins: begins + 1,
+        waits: waits + (waited ? 1 : 0),
+        waitedMs: waitedMs + (waited ? performance.now() - startMs : 0),
+      }
+    }
   }
 
   async #whenNotBusy<T>(attempt: () => T, signal: AbortSignal | undefined): Promise<T> {

@@ -1,22 +1,30 @@
-import { TransactionRolledBackError } from '../../errors.js'
+import { ConfigurationError, TransactionRolledBackError } from '../../errors.js'
+import { methodProblems, requireReadable } from '../../options.js'
+import { withinTime } from '../time-limit.js'
 import { StatementCancel } from './statement-cancel.js'
-import type { Database, QueryResult, Session, TransactionOptions } from '../database.js'
+import type {
+  Closing,
+  Database,
+  PipelineOptions,
+  QueryResult,
+  Session,
+  Statement,
+  TransactionOptions,
+} from '../database.js'
+import { databaseErrorCode } from '../error-class.js'
+import type { PgAnswer, PgClient } from './pg-client.js'
+import { fromPgProblems, POOL_METHODS, type FromPgOptions, type PgPool } from './pg-options.js'
+import {
+  BACKEND_AT_WORK,
+  connectUnlessAborted,
+  giveUpWhenSilent,
+  SILENCE_MS,
+  watchForHalfOpen,
+} from './pg-connection.js'
+import { guarded, preparedName, sendTogether, toResult, unguarded } from './pg-pipeline.js'
 
-/** The part of `pg.PoolClient` that Evenkeel uses; structural, so that no type of `pg` is needed to compile. */
-export interface PgClient {
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[]; rowCount: number | null; command: string }>
-  release(error?: Error | boolean): void
-  on(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
-}
-
-/** The part of `pg.Pool` that Evenkeel uses. */
-export interface PgPool {
-  connect(): Promise<PgClient>
-  query(text: string, values?: unknown[]): Promise<unknown>
-  on(event: 'error', listener: (error: Error) => void): unknown
-  listenerCount(event: 'error'): number
-}
+export type { PgClient } from './pg-client.js'
+export type { FromPgOptions, PgPool } from './pg-options.js'
 
 /** The client type of a pool, read from the two overloads of `connect`. */
 type ClientOf<Pool> = Pool extends { connect: { (): Promise<infer Client>; (callback: never): void } }
@@ -25,16 +33,9 @@ type ClientOf<Pool> = Pool extends { connect: { (): Promise<infer Client>; (call
     ? Client
     : PgClient
 
-export interface FromPgOptions {
-  /** Isolation of batches. Default `read committed`: under `repeatable read` a busy table makes batches fail and repeat. */
-  readonly isolationLevel?: 'read committed' | 'repeatable read' | 'serializable'
-  /** A pooler in transaction mode (PgBouncer) stands between: batches run, one-shot updates are refused. Default false. */
-  readonly transactionPooler?: boolean
-}
-
 /**
- * A PostgreSQL database behind a `pg.Pool`. The pool stays yours: `close()` doesn't end it. Give it at least three
- * connections: a batch, the heartbeat of its lease, and your questions.
+ * A PostgreSQL database behind a `pg.Pool`. The pool stays yours: `close()` doesn't end it. Give it at least four
+ * connections: a batch, the heartbeat of its lease, the signals of the pace, and your questions; one more for each lane.
  *
  * @example
  * import pg from 'pg'
@@ -46,6 +47,9 @@ export function fromPg<Pool extends PgPool>(
   pool: Pool,
   options: FromPgOptions = {},
 ): Database<ClientOf<Pool> & PgClient> {
+  requireReadable('fromPg', options)
+  const problems = [...methodProblems('the pool', pool ?? null, POOL_METHODS), ...fromPgProblems(options)]
+  if (problems.length > 0) throw new ConfigurationError('fromPg', problems)
   return new PgDatabase(pool, options) as unknown as Database<ClientOf<Pool> & PgClient>
 }
 
@@ -55,24 +59,38 @@ class PgDatabase implements Database<PgClient> {
   readonly dialect = 'postgres' as const
   readonly capabilities
   readonly #pool: PgPool
+  // For sessions; the same one unless a pooler stands between.
+  readonly #sessionPool: PgPool
+  readonly #isDirect = new WeakMap<PgClient, boolean>()
+  readonly #pooled: boolean
   readonly #begin: string
+  // As the server knows them; one that has ended stays, and nobody minds.
+  readonly #backends = new Set<number>()
+  readonly #mayPrepare = new WeakMap<PgClient, boolean>()
 
   constructor(pool: PgPool, options: FromPgOptions) {
     this.#pool = pool
+    this.#sessionPool = options.direct ?? pool
     this.#begin = `BEGIN ISOLATION LEVEL ${(options.isolationLevel ?? 'read committed').toUpperCase()}`
     const direct = options.transactionPooler !== true
+    this.#pooled = !direct
     this.capabilities = {
-      // A pooler hands out process ids of its own: a cancel would hit nobody, or a stranger.
       cancel: direct,
-      pinnedSession: direct,
+      pinnedSession: direct || options.direct !== undefined,
       concurrentTransactions: true,
     }
-    // Without a listener, a server that closes an idle connection would end the process.
-    if (pool.listenerCount('error') === 0) pool.on('error', () => {})
+    try {
+      // Without a listener, a server that closes an idle connection would end the process.
+      for (const each of [pool, this.#sessionPool]) if (each.listenerCount('error') === 0) each.on('error', () => {})
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new ConfigurationError('fromPg', [`the pool refuses a listener for its errors: ${reason}`], error)
+    }
   }
 
   transaction<T>(fn: (tx: PgClient) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     return this.#withClient(
+      this.#pool,
       async (client) => {
         await client.query(this.#begin)
         try {
@@ -87,20 +105,62 @@ class PgDatabase implements Database<PgClient> {
         }
       },
       options.signal,
-      REPEAT_CANCEL_MS,
+      { repeatMs: REPEAT_CANCEL_MS },
+    )
+  }
+
+  pipelinedTransaction<T>(
+    opening: readonly Statement[],
+    fn: (tx: PgClient, opened: readonly QueryResult<never>[]) => Promise<Closing<T>>,
+    options: PipelineOptions = {},
+  ): Promise<T> {
+    return this.#withClient(
+      this.#pool,
+      async (client) => {
+        const prepare = await this.#canPrepare(client)
+        const toQuery = (statement: Statement) => {
+          const text = guarded(statement)
+          return { text, values: [...(statement.values ?? [])], name: prepare ? preparedName(text) : undefined }
+        }
+        options.onBegin?.()
+        try {
+          const answers = await sendTogether(client, [this.#begin, ...opening.map(toQuery)], (index) => {
+            if (index > 0) options.onAnswer?.(index - 1)
+          })
+          const { result, closing } = await fn(client, answers.slice(1).map(toResult<never>))
+          options.signal?.throwIfAborted()
+          const ended = await sendTogether(client, [...closing.map(toQuery), 'COMMIT']).catch((error: unknown) => {
+            throw unguarded(error, closing)
+          })
+          if (ended.at(-1)?.command !== 'COMMIT') throw new TransactionRolledBackError()
+          return result
+        } catch (error) {
+          // Somebody has run DEALLOCATE or DISCARD: what `pg` takes for prepared isn't, and never will be on this one.
+          if (databaseErrorCode(error) === '26000') this.#mayPrepare.set(client, false)
+          await client.query('ROLLBACK').catch(() => {})
+          throw error
+        }
+      },
+      options.signal,
+      { repeatMs: REPEAT_CANCEL_MS },
     )
   }
 
   // Cancelled once: what a session does after that, to clean up, may run.
   session<T>(fn: (session: Session<PgClient>) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return this.#withClient((client) => fn(this.#session(client)), options.signal, null)
+    return this.#withClient(this.#sessionPool, (client) => fn(this.#session(client)), options.signal, {
+      repeatMs: null,
+    })
   }
 
   async query<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
     const answer = await tx.query(text, values as unknown[])
     // Several statements in one text, which only a text without values can hold: the last one answers.
-    const { rows, rowCount } = Array.isArray(answer) ? (answer.at(-1) as typeof answer) : answer
-    return { rows: rows as Row[], rowCount: rowCount ?? rows.length }
+    return toResult(Array.isArray(answer) ? (answer.at(-1) as PgAnswer) : answer)
+  }
+
+  backends(): readonly number[] | null {
+    return this.#pooled ? null : [...this.#backends]
   }
 
   async close(): Promise<void> {}
@@ -110,42 +170,98 @@ class PgDatabase implements Database<PgClient> {
       connection: client,
       query: (text, values) => this.query(client, text, values),
       cancel: () => this.#cancel(client),
+      isPinned: () => this.#isOwn(client),
     }
   }
 
   async #withClient<T>(
+    pool: PgPool,
     fn: (client: PgClient) => Promise<T>,
     signal: AbortSignal | undefined,
-    repeatMs: number | null,
+    onAbort: { readonly repeatMs: number | null } | 'give up',
   ): Promise<T> {
     signal?.throwIfAborted()
-    const client = await this.#pool.connect()
+    const client = await connectUnlessAborted(pool, signal)
+    const { processID } = client as { processID?: number | null }
+    if (typeof processID === 'number') this.#backends.add(processID)
     let broken: Error | undefined
     const onError = (error: Error) => {
       broken = error
     }
     // A connection that breaks between two queries has nobody else to tell.
     client.on('error', onError)
-    const cancel = new StatementCancel(() => this.#cancel(client), repeatMs)
-    signal?.addEventListener('abort', cancel.start, { once: true })
+    const cancel = onAbort === 'give up' ? null : new StatementCancel(() => this.#cancel(client), onAbort.repeatMs)
+    let stopWatching = () => {}
+    const abort = () => {
+      cancel?.start()
+      stopWatching = giveUpWhenSilent(client, cancel ? SILENCE_MS : 0)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    const stopWatch = onAbort === 'give up' ? () => {} : watchForHalfOpen(client, () => this.#isIdle(client))
     try {
       return await fn(client)
     } catch (error) {
       throw broken !== undefined && !isDatabaseError(error) ? broken : error
     } finally {
-      signal?.removeEventListener('abort', cancel.start)
-      client.removeListener('error', onError)
-      const underWay = cancel.stop()
+      signal?.removeEventListener('abort', abort)
+      stopWatch()
+      stopWatching()
+      const underWay = cancel?.stop() ?? null
       // A cancel that is still under way could hit the next user of this connection: give it up instead.
-      client.release(broken ?? underWay !== null)
+      const givenUp = broken ?? underWay !== null
+      // One that is given up keeps the listener: its server may still say goodbye, and an error that nobody hears ends the
+      // process.
+      if (givenUp === false) client.removeListener('error', onError)
+      client.release(givenUp)
       await underWay
     }
   }
 
+  /**
+   * Whether statements may be prepared on this connection: not behind a pooler, where the next transaction may be on
+   * another connection of the server. Asked once a connection: a pooler gives out process ids of its own.
+   */
+  async #canPrepare(client: PgClient): Promise<boolean> {
+    if (this.#pooled) return false
+    const known = this.#mayPrepare.get(client)
+    if (known !== undefined) return known
+    const own = await this.#isOwn(client)
+    this.#mayPrepare.set(client, own)
+    return own
+  }
+
+  /** Whether this connection is one connection of the server, also when nobody said that there is a pooler. */
+  async #isOwn(client: PgClient): Promise<boolean> {
+    const known = this.#isDirect.get(client)
+    if (known !== undefined) return known
+    const answered = giveUpWhenSilent(client, SILENCE_MS)
+    const { rows } = await client.query('SELECT pg_backend_pid() AS pid').finally(answered)
+    const own = (rows[0] as { pid?: unknown } | undefined)?.pid === (client as { processID?: unknown }).processID
+    this.#isDirect.set(client, own)
+    return own
+  }
+
+  /** Whether the backend of a connection waits for us, or is gone. False where that can't be told. */
+  async #isIdle(client: PgClient): Promise<boolean> {
+    if (this.#isDirect.get(client) !== true) return false
+    const values = [(client as { processID?: unknown }).processID, SILENCE_MS]
+    const { rows } = await this.#askOther(BACKEND_AT_WORK, values)
+    return rows.length === 0
+  }
+
+  /** A short question about one connection, on another. */
+  #askOther(text: string, values: unknown[]): Promise<PgAnswer> {
+    return withinTime(SILENCE_MS, (signal) =>
+      this.#withClient(this.#sessionPool, (other) => other.query(text, values), signal, 'give up'),
+    )
+  }
+
   async #cancel(client: PgClient): Promise<void> {
     const { processID } = client as { processID?: number | null }
-    if (!this.capabilities.cancel || typeof processID !== 'number') return
-    await this.#pool.query('SELECT pg_cancel_backend($1)', [processID])
+    // A pooler hands out process ids of its own: a cancel would hit nobody, or a stranger.
+    const own = this.#isDirect.get(client) ?? !this.#pooled
+    if (!own || typeof processID !== 'number') return
+    await this.#askOther('SELECT pg_cancel_backend($1)', [processID])
   }
 }
 

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../errors.js'
-import { describe, unknownOptionProblems } from '../../options.js'
+import { describe, requireReadable, unknownOptionProblems } from '../../options.js'
 
 /** Options of `guardedTuner()`. Every one has a default that simulation chose; most users need none. */
 export interface GuardedTunerOptions {
@@ -53,6 +53,7 @@ const SETTINGS: Record<keyof GuardedTunerOptions, Setting> = {
  * @throws ConfigurationError that names every misspelt or impossible option
  */
 export function guardedSettings(options: GuardedTunerOptions = {}): GuardedSettings {
+  requireReadable('guardedTuner', options)
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new ConfigurationError('guardedTuner', ['the options must be an object'])
   }

@@ -1,22 +1,43 @@
 import { quoteIdentifier } from '../../databases/identifier.js'
 import type { JsonObject } from '../../json.js'
-import type { KeyRange, WalkPlan } from '../../keyset/walk.js'
+import type { KeyRange, KeySlice, WalkPlan } from '../../keyset/walk.js'
 import type { BatchContext } from '../definition.js'
 import { enclosed, narrowed } from '../walk/sql.js'
+import type { WalkWork } from '../walk/walk-batch.js'
 import type { BackfillOptions } from './options.js'
 import { runOver } from './run-statement.js'
 
-/** Changes the rows of `range` that fulfil `condition`; resolves to how many were changed. */
+/** What to do with the rows of a step: changes those that fulfil `condition`. */
+export function changing<Tx>(
+  context: BatchContext<Tx, JsonObject>,
+  plan: WalkPlan,
+  { set, run }: BackfillOptions<Tx>,
+  condition: string | undefined,
+): WalkWork {
+  return run === undefined
+    ? { slice: (rows) => changeRows(context, plan, set, rows, condition) }
+    : { work: (range) => runOver(context, run, range, condition) }
+}
+
+/** Changes the rows of a range that fulfil `condition`; resolves to how many were changed. */
 export async function changeRange<Tx>(
   context: BatchContext<Tx, JsonObject>,
   plan: WalkPlan,
-  options: BackfillOptions<Tx>,
+  { set, run }: BackfillOptions<Tx>,
   range: KeyRange,
   condition: string | undefined,
 ): Promise<number> {
-  const { set, run } = options
-  if (run !== undefined) return runOver(context, run, range, condition)
-  const { sql, values } = range.predicate()
+  return run === undefined ? changeRows(context, plan, set, range, condition) : runOver(context, run, range, condition)
+}
+
+async function changeRows<Tx>(
+  context: BatchContext<Tx, JsonObject>,
+  plan: WalkPlan,
+  set: BackfillOptions<Tx>['set'],
+  rows: KeySlice,
+  condition: string | undefined,
+): Promise<number> {
+  const { sql, values } = rows.predicate()
   const assignments = Object.entries(set ?? {}).map(
     ([column, expression]) => `${quoteIdentifier(column, context.dialect)} = ${enclosed(expression)}`,
   )

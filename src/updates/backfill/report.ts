@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json.js'
 import type { ProgressReport } from '../definition.js'
-import { walkFraction } from '../walk/fraction.js'
+import { walkFraction, walkShare } from '../walk/fraction.js'
 import { savedCount, type WalkProgress } from '../walk/progress.js'
 import type { Verification } from './verification.js'
 
@@ -14,8 +14,9 @@ export function reportBackfill(progress: JsonObject, verifies: boolean): Progres
   const verification = progress.verification as Verification | undefined
   const counted = `${savedCount(progress, 'walked')} rows walked, ${savedCount(progress, 'changed')} changed`
   if (verification === undefined) {
-    const fraction = walkFraction(walk)
+    const { fraction, wholeMayBeOff } = walkShare(walk)
     return {
+      wholeMayBeOff,
       fraction: fraction === null || !verifies ? fraction : fraction * WALK_SHARE,
       phase: 'walk',
       detail: counted,

@@ -4,12 +4,19 @@ import { databaseErrorCode } from '../../databases/error-class.js'
 import { tableLabel, type TableName } from '../../databases/identifier.js'
 import { isLockError, LOCK_TIMEOUT_MS, MAX_LOCK_TRIES, retryForLock } from '../../databases/lock-timeout.js'
 import { ConfigurationError, UnsupportedError } from '../../errors.js'
-import { describe, unknownOptionProblems, wholeNumberProblems } from '../../options.js'
+import {
+  databaseProblems,
+  describe,
+  requireReadable,
+  unknownOptionProblems,
+  wholeNumberProblems,
+} from '../../options.js'
 import { updateNameProblems } from '../../queue/update-name.js'
 import { checkInstallationThrough } from '../../schema/install.js'
 import { tablesOf } from '../../schema/tables.js'
 import { constraintProblems, nameProblems, type Constraint, type OnViolation } from './constraint.js'
 import { tableProblems } from '../walk/options.js'
+import { limitOf, limitProblems, type RowLimit } from '../row-limit.js'
 import { LockNotAvailableError } from './errors.js'
 import { addOnPostgres } from './add-on-postgres.js'
 import { ensureQueued, ensureRecorded } from './validation-row.js'
@@ -39,8 +46,11 @@ export interface AddConstraintOptions<Tx = unknown> {
    * it is an option of `validateConstraintAndRepair`.
    */
   readonly onViolation?: OnViolation
-  /** SQLite: more violating rows than this are an error, and nothing is changed. Default: no limit. */
-  readonly maxViolations?: number
+  /**
+   * SQLite: more violating rows than this are an error, and nothing is changed; `'unlimited'` sets no limit. Required with
+   * `delete` and without `keepIn`; else the default is `'unlimited'`.
+   */
+  readonly maxViolations?: RowLimit
   /** SQLite: a table of the same shape that keeps the rows which are deleted. */
   readonly keepIn?: TableName
   /** SQLite: the whole new `CREATE TABLE`. Default: the old one's with the constraint added. */
@@ -113,7 +123,8 @@ export async function addConstraint<Tx>(
   database: Database<Tx>,
   options: AddConstraintOptions<Tx>,
 ): Promise<AddConstraintResult> {
-  const problems = optionProblems(options)
+  requireReadable('addConstraint', database, options)
+  const problems = [...databaseProblems(database), ...optionProblems(options)]
   if (problems.length > 0) {
     const name = typeof options?.constraintName === 'string' ? ` "${options.constraintName}"` : ''
     throw new ConfigurationError(`addConstraint${name}`, problems)
@@ -135,7 +146,7 @@ function optionProblems(options: AddConstraintOptions): string[] {
     ...constraintProblems(options.constraint),
     ...updateNameProblems('update', options.update),
     ...wholeNumberProblems('ordering', options.ordering, -(2 ** 31)),
-    ...wholeNumberProblems('maxViolations', options.maxViolations, 0),
+    ...limitProblems('maxViolations', options.maxViolations, onViolation === 'delete' && keepIn === undefined),
     ...(Array.isArray(names)
       ? names.flatMap((name) => updateNameProblems('dependsOn', name))
       : ['dependsOn must be a name or an array of names']),
@@ -261,7 +272,7 @@ async function addOnSqlite<Tx>(
     table,
     constraint,
     onViolation,
-    maxViolations,
+    maxViolations: limitOf(maxViolations),
     keepIn,
     newTableSql,
     inTransaction: async (query) => {

@@ -1,6 +1,6 @@
 import { identifierProblem, type TableName } from '../../databases/identifier.js'
 import { ConfigurationError } from '../../errors.js'
-import { describe, unknownOptionProblems } from '../../options.js'
+import { describe, requireReadable, unknownOptionProblems } from '../../options.js'
 import { columnListProblems, tableProblems } from '../walk/options.js'
 
 /** What happens to a row when the row that it refers to is deleted or gets another key. */
@@ -74,6 +74,7 @@ export interface ForeignKeyOptions {
  * export const author = foreignKey({ columns: { author_id: 'id' }, references: 'users', onDelete: 'cascade' })
  */
 export function foreignKey(options: ForeignKeyOptions): ForeignKeyConstraint {
+  requireReadable('foreignKey', options)
   const problems = isObject(options) ? foreignKeyProblems(options) : ['options must be an object']
   if (problems.length > 0) throw new ConfigurationError('foreignKey', problems)
   const { columns, references, onDelete = 'no action', onUpdate = 'no action', deferrable = false } = options
@@ -109,6 +110,7 @@ export function notNull(column: string): NotNullConstraint {
  * export const positive = check('price > 0', { columns: ['price'] })
  */
 export function check(expression: string, options: { readonly columns?: readonly string[] } = {}): CheckConstraint {
+  requireReadable('check', options)
   const problems = isObject(options) ? unknownOptionProblems(options, ['columns']) : ['options must be an object']
   if (typeof expression !== 'string' || expression.trim() === '') {
     problems.push(`the expression must be SQL, not ${describe(expression)}`)
@@ -126,6 +128,7 @@ export function check(expression: string, options: { readonly columns?: readonly
  * @throws ConfigurationError naming what is wrong
  */
 export function unique(columns: readonly string[]): UniqueConstraint {
+  requireReadable('unique', columns)
   const problems = columnListProblems('columns', columns)
   if (problems.length > 0) throw new ConfigurationError('unique', problems)
   return Object.freeze({ kind: 'unique', columns: Object.freeze([...columns]) })

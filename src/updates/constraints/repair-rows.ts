@@ -7,7 +7,7 @@ import type { SqlPart } from '../../keyset/range.js'
 import type { KeyRange, WalkPlan } from '../../keyset/walk.js'
 import { movePostgresRows, type Keeping } from '../delete-rows/move.js'
 import type { Constraint, OnViolation } from './constraint.js'
-import { CascadeRefusedError, ConstraintViolationsError, RepairRefusedError } from './errors.js'
+import { CascadeRefusedError, ConstraintViolationsError, RepairRefusedError, type ViolationsFound } from './errors.js'
 import { sampleColumns } from './find-violations.js'
 import { lowerKey, repairColumns, sameValues, violationPredicate } from './violation.js'
 
@@ -17,7 +17,8 @@ export interface RepairPlan {
   readonly constraintName: string
   readonly constraint: Constraint
   readonly onViolation: Exclude<OnViolation, 'report'>
-  readonly maxViolations: number | undefined
+  /** Infinity sets no limit. */
+  readonly maxViolations: number
   readonly allowCascade: boolean
   readonly walk: WalkPlan
   readonly keeping: Keeping | null
@@ -42,14 +43,16 @@ export async function repairRange(
   return withAllRowsVisible(query, async () => {
     const violators = violatorsIn(plan, range)
     if (!(await lockViolators(query, plan, range))) return 0
-    await refuseTooMany(query, plan, violators, repairedBefore)
+    if (plan.maxViolations - repairedBefore < range.rows) await refuseTooMany(query, plan, violators, repairedBefore)
     if (plan.onViolation === 'delete' && !plan.allowCascade) await refuseCascades(query, plan, violators)
-    try {
-      return await change(query, plan, violators)
-    } catch (error) {
+    const repaired = await change(query, plan, violators).catch((error: unknown) => {
       if (classifyError(error) !== 'integrity') throw error
       throw new RepairRefusedError(plan.constraintName, plan.walk.table.name, plan.onViolation, error)
-    }
+    })
+    // Duplicates may have come since they were counted: then the batch is rolled back.
+    const count = repairedBefore + repaired
+    if (count > plan.maxViolations) throw tooMany(plan, count, [])
+    return repaired
   })
 }
 
@@ -62,7 +65,8 @@ async function withAllRowsVisible<T>(query: Query, work: () => Promise<T>): Prom
   return result
 }
 
-function violatorsIn(plan: RepairPlan, range: KeyRange): SqlPart {
+/** The rows of a range that violate the constraint. */
+export function violatorsIn(plan: RepairPlan, range: KeyRange): SqlPart {
   const { table, key } = plan.walk
   const { sql, values } = range.predicate({ alias: table.name })
   const violation = violationPredicate(plan.constraint, {
@@ -108,8 +112,7 @@ async function lockViolators(query: Query, plan: RepairPlan, range: KeyRange): P
 }
 
 async function refuseTooMany(query: Query, plan: RepairPlan, violators: SqlPart, before: number): Promise<void> {
-  const { maxViolations: limit, constraintName, walk } = plan
-  if (limit === undefined) return
+  const { walk } = plan
   const { rows } = await query<{ found: number }>(
     `
     SELECT count(*)::float8 AS found
@@ -118,9 +121,15 @@ async function refuseTooMany(query: Query, plan: RepairPlan, violators: SqlPart,
     violators.values,
   )
   const count = before + (rows[0]?.found ?? 0)
-  if (count <= limit) return
-  const samples = await sample(query, plan, violators)
-  throw new ConstraintViolationsError(constraintName, walk.table.name, { count, samples, limit })
+  if (count > plan.maxViolations) throw tooMany(plan, count, await sample(query, plan, violators))
+}
+
+function tooMany(
+  { constraintName, walk, maxViolations }: RepairPlan,
+  count: number,
+  samples: ViolationsFound['samples'],
+): ConstraintViolationsError {
+  return new ConstraintViolationsError(constraintName, walk.table.name, { count, samples, limit: maxViolations })
 }
 
 async function refuseCascades(query: Query, plan: RepairPlan, violators: SqlPart): Promise<void> {

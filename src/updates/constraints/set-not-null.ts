@@ -1,3 +1,4 @@
+import { requireReadable } from '../../options.js'
 import { describeTable, requireColumns } from '../../databases/catalogue/table.js'
 import type { TableName } from '../../databases/identifier.js'
 import { commonDefinition } from '../define.js'
@@ -31,6 +32,7 @@ const OPTIONS = ['table', 'column']
  * export const emailRequired = setNotNull({ name: 'users_email_required', table: 'users', column: 'email' })
  */
 export function setNotNull(options: SetNotNullOptions): OneShotUpdate<unknown, unknown> {
+  requireReadable('setNotNull', options)
   const common = commonDefinition('setNotNull', options, OPTIONS, [
     ...tableProblems('table', options?.table),
     ...nameProblems('column', options?.column),
@@ -38,6 +40,7 @@ export function setNotNull(options: SetNotNullOptions): OneShotUpdate<unknown, u
   const { table, column } = options
   return {
     ...common,
+    table: options.table,
     oneShot: true,
     initialProgress: {},
     async check(context) {

@@ -6,14 +6,16 @@ import { MAX_LOCK_TRIES } from '../../databases/lock-timeout.js'
 import { InvalidQueueRowError, SchemaMismatchError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { planWalk } from '../../keyset/walk.js'
-import { describe, wholeNumberProblems } from '../../options.js'
+import { describe, requireReadable } from '../../options.js'
 import { commonDefinition } from '../define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, CommonOptions, PrepareContext } from '../definition.js'
 import { planKeeping } from '../delete-rows/move.js'
+import { previewWalk } from '../preview/preview-walk.js'
+import { limitOf, limitProblems, type RowLimit } from '../row-limit.js'
 import { ConnectionCache } from '../walk/connection-cache.js'
 import { walkFraction } from '../walk/fraction.js'
 import { columnListProblems, keyColumns, tableProblems } from '../walk/options.js'
-import { savedCount, type WalkProgress } from '../walk/progress.js'
+import { savedCount, savedKeys, type WalkProgress } from '../walk/progress.js'
 import { walkBatch } from '../walk/walk-batch.js'
 import { constraintProblems, nameProblems, type Constraint, type OnViolation } from './constraint.js'
 import { ownColumns } from './constraint-sql.js'
@@ -25,7 +27,7 @@ import {
   scratchSavepoint,
 } from './existing-constraint.js'
 import { findViolations } from './find-violations.js'
-import { repairRange, type RepairPlan } from './repair-rows.js'
+import { repairRange, violatorsIn, type RepairPlan } from './repair-rows.js'
 import { tryValidate, withoutTimeLimits } from './try-validate.js'
 import { attachUniqueIfPossible, uniqueIndexUpdate } from './unique-constraint.js'
 import { repairColumns } from './violation.js'
@@ -46,8 +48,11 @@ export interface ValidateAndRepairOptions extends CommonOptions {
    * constraint's own columns, those that `check()` names), `report` changes nothing and fails with count and samples.
    */
   readonly onViolation: OnViolation
-  /** More repaired rows than this fail the update before any row over the limit is changed. Default: no limit. */
-  readonly maxViolations?: number
+  /**
+   * More repaired rows than this fail the update before any row over the limit is changed; `'unlimited'` sets no limit.
+   * Required with `delete` and without `keepIn`; else the default is `'unlimited'`.
+   */
+  readonly maxViolations?: RowLimit
   /** With `delete`: a table of the same shape that keeps the deleted rows. */
   readonly keepIn?: TableName
   /**
@@ -96,6 +101,7 @@ const MAX_WALKS = 5
  * })
  */
 export function validateConstraintAndRepair(options: ValidateAndRepairOptions): BatchedUpdate<unknown, JsonObject> {
+  requireReadable('validateConstraintAndRepair', options)
   const common = commonDefinition('validateConstraintAndRepair', options, OPTIONS, optionProblems(options), [
     'postgres',
   ])
@@ -103,6 +109,7 @@ export function validateConstraintAndRepair(options: ValidateAndRepairOptions): 
   const plans = new ConnectionCache((context) => planRepair(context, options))
   return {
     ...common,
+    table: options.table,
     oneShot: false,
     initialProgress: { state: 'validate', lower_bound: null },
     check: async (context) => {
@@ -111,6 +118,18 @@ export function validateConstraintAndRepair(options: ValidateAndRepairOptions): 
       const table = await requirePostgresTable(query, options.table)
       if (options.constraint.kind !== 'unique') await requireConstraint(query, table, options.constraintName)
       if (options.onViolation !== 'report') await planRepair(context, options)
+    },
+    deletes: options.onViolation === 'delete',
+    preview: async (context, progress) => {
+      if (options.onViolation === 'report') return null
+      const plan = await context.step((query) => planRepair({ query, dialect: context.dialect }, options))
+      if (plan === null) return null
+      const deleted = plan.keeping === null ? 'delete' : 'move'
+      return previewWalk(context, plan.walk, {
+        does: options.onViolation === 'delete' ? deleted : 'change',
+        lower: savedKeys(common.name, asWalk(progress), plan.walk).lower ?? null,
+        predicate: (range) => violatorsIn(plan, range),
+      })
     },
     report: (progress) => ({
       fraction: stateOf(common.name, progress) === 'check' ? walkFraction(asWalk(progress)) : null,
@@ -144,7 +163,7 @@ function optionProblems(options: ValidateAndRepairOptions): string[] {
     ...nameProblems('constraintName', options?.constraintName),
     ...constraintProblems(constraint),
     ...(key === undefined ? [] : columnListProblems('key', typeof key === 'string' ? [key] : key)),
-    ...wholeNumberProblems('maxViolations', options?.maxViolations, 0),
+    ...limitProblems('maxViolations', options?.maxViolations, onViolation === 'delete' && keepIn === undefined),
     ...(keepIn === undefined ? [] : tableProblems('keepIn', keepIn)),
   ]
   if (!ACTIONS.includes(onViolation)) {
@@ -174,7 +193,7 @@ async function planRepair(context: ReadContext, options: ValidateAndRepairOption
     constraintName,
     constraint,
     onViolation,
-    maxViolations: options.maxViolations,
+    maxViolations: limitOf(options.maxViolations),
     allowCascade: options.allowCascade ?? false,
     walk,
     keeping: keepIn === undefined ? null : planKeeping(table, await describeTable(context, keepIn), keepIn),

@@ -1,3 +1,4 @@
+import { requireReadable } from '../../options.js'
 import { systemClock } from '../../clock.js'
 import { findPostgresConstraint, type PostgresConstraint } from '../../databases/catalogue/constraint.js'
 import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
@@ -61,12 +62,14 @@ export const VALIDATE_LOCK_TIMEOUT = '5s'
  * })
  */
 export function validateConstraint(options: ValidateConstraintOptions): OneShotUpdate<unknown, unknown> {
+  requireReadable('validateConstraint', options)
   const common = commonDefinition('validateConstraint', options, OPTIONS, optionProblems(options), ['postgres'])
   const { constraint } = options
   const request: ValidateRequest = { ...options, constraint: constraint ?? null }
   const index = constraint?.kind === 'unique' ? uniqueIndexUpdate(request, constraint) : null
   return {
     ...common,
+    table: options.table,
     oneShot: true,
     initialProgress: {},
     async check(context) {

@@ -1,4 +1,3 @@
-import type { Query } from '../../databases/database.js'
 import type { PostgresIndex, PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import { findPostgresIndex } from '../../databases/catalogue/postgres-index.js'
 import { classifyError, databaseErrorCode } from '../../databases/error-class.js'
@@ -8,9 +7,18 @@ import { duplicateKeysError } from './duplicates.js'
 import { IndexRefusedError } from './errors.js'
 import type { IndexRequest } from './options.js'
 import { longStatement } from './long-statement.js'
-import { lookAgainLater, otherBuilders, waitForOtherBuilders, type BuildContext } from './other-builders.js'
+import {
+  lookAgainLater,
+  otherBuilders,
+  waitForOtherBuilders,
+  type BuildContext,
+  type Builders,
+} from './other-builders.js'
+import { waitForOwnBatches } from './own-batches.js'
 import { findOwnIndex, requireSameDefinition } from './postgres-definition.js'
 import { isNameTaken, isRefusal } from './refusal.js'
+import { underShortLock } from './short-lock.js'
+import type { ProductCapabilities } from '../../databases/server-product.js'
 import { despiteCancel, withSettings } from '../../databases/session-settings.js'
 
 // After a stop, removing the unfinished index must not hold up the end of the process.
@@ -42,7 +50,7 @@ export async function buildConcurrently(
     } else if (found.valid) {
       await requireSameDefinition(context.query, request, table, found)
       return found
-    } else if (await isAbandoned(context.query, found)) {
+    } else if (await isAbandoned(context, found)) {
       context.log.info({ index: name }, `drops the invalid index ${name}, which an interrupted build left`)
       await dropConcurrently(context, found)
     } else {
@@ -53,11 +61,15 @@ export async function buildConcurrently(
 
 /** Drops an index that no constraint needs, without blocking anybody. It waits for the transactions that use its table. */
 export async function dropConcurrently(context: BuildContext, index: { schema: string; name: string }): Promise<void> {
-  await longStatement(context, dropSql(index))
+  const sql = dropIndexSql(index, context.able)
+  // Not concurrently, it may take a lock that others have to wait behind.
+  if (context.able.dropsConcurrently) await longStatement(context, sql)
+  else await underShortLock(context, () => context.query(sql))
 }
 
-function dropSql(index: { schema: string; name: string }): string {
-  return `DROP INDEX CONCURRENTLY IF EXISTS ${quoteTable(index, 'postgres')}`
+export function dropIndexSql(index: { schema: string; name: string }, able: ProductCapabilities): string {
+  const concurrently = able.dropsConcurrently ? 'CONCURRENTLY ' : ''
+  return `DROP INDEX ${concurrently}IF EXISTS ${quoteTable(index, 'postgres')}`
 }
 
 /** Returns the error when somebody else took the name in the meantime, which the catalogue will show. */
@@ -73,6 +85,7 @@ async function create(
     table: quoteTable(table, 'postgres'),
     concurrently: true,
   })
+  await waitForOwnBatches(context)
   try {
     await longStatement(context, sql)
     return null
@@ -86,11 +99,11 @@ async function create(
 
 // A builder's last transaction can commit between the two halves of a look, so one look isn't enough: what is invalid
 // and has no builder at the first, and is still so at the second, stays so.
-async function isAbandoned(query: Query, first: PostgresIndex): Promise<boolean> {
+async function isAbandoned(context: Builders, first: PostgresIndex): Promise<boolean> {
   if (first.changing) return false
-  const builders = await otherBuilders(query, first.tableOid)
+  const builders = await otherBuilders(context, first.tableOid)
   if (builders.some((builder) => builder.index_oid === null || builder.index_oid === first.oid)) return false
-  const second = await findPostgresIndex(query, first.schema, first.name)
+  const second = await findPostgresIndex(context.query, first.schema, first.name)
   return second !== null && second.oid === first.oid && !second.valid && !second.changing
 }
 
@@ -101,7 +114,7 @@ async function removeUnfinished(context: BuildContext, table: PostgresRelation, 
     const found = await despiteCancel(() => findPostgresIndex(query, table.schema, name))
     if (found === null || found.tableOid !== table.oid || found.valid) return
     // Another process may have taken over and be building it.
-    if (!(await despiteCancel(() => isAbandoned(query, found)))) return
+    if (!(await despiteCancel(() => isAbandoned(context, found)))) return
     if (!signal.aborted) {
       try {
         await waitForOtherBuilders(context, table.oid)
@@ -112,7 +125,7 @@ async function removeUnfinished(context: BuildContext, table: PostgresRelation, 
       }
     }
     const limits = { statement_timeout: String(CLEANUP_AFTER_STOP_MS), lock_timeout: '0' }
-    await despiteCancel(() => withSettings(query, limits, () => query(dropSql(found))))
+    await despiteCancel(() => withSettings(query, limits, () => query(dropIndexSql(found, context.able))))
   } catch (error) {
     log.warn({ index: name, error }, `could not drop the unfinished index ${name}; the next attempt will`)
   }

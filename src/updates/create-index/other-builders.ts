@@ -1,5 +1,6 @@
 import { sleepUnlessAborted, systemClock } from '../../clock.js'
 import type { Query } from '../../databases/database.js'
+import type { ProductCapabilities } from '../../databases/server-product.js'
 import type { Logger } from '../../observe/logger.js'
 
 /** What the statements of a build on PostgreSQL take. */
@@ -10,6 +11,10 @@ export interface BuildContext {
   cancel(): Promise<void>
   readonly signal: AbortSignal
   readonly log: Logger
+  /** What the server can do. */
+  readonly able: ProductCapabilities
+  /** How long a batch of ours should take, in ms. */
+  readonly targetMs: number
 }
 
 /** How often to look whether another process has finished its build. */
@@ -31,6 +36,9 @@ const BUILDERS = `
     )
   ORDER BY p.pid`
 
+/** What looking for builders takes. */
+export type Builders = Pick<BuildContext, 'query' | 'able'>
+
 /** A process that builds an index on the table now. */
 export interface OtherBuilder {
   readonly pid: number
@@ -38,7 +46,8 @@ export interface OtherBuilder {
   readonly index_oid: string | null
 }
 
-export async function otherBuilders(query: Query, tableOid: string): Promise<OtherBuilder[]> {
+export async function otherBuilders({ query, able }: Builders, tableOid: string): Promise<OtherBuilder[]> {
+  if (!able.showsBuilds) return []
   return (await query<OtherBuilder>(BUILDERS, [tableOid])).rows
 }
 
@@ -50,7 +59,7 @@ export async function waitForOtherBuilders(context: BuildContext, tableOid: stri
   let told = ''
   for (;;) {
     context.signal.throwIfAborted()
-    const builders = await otherBuilders(context.query, tableOid)
+    const builders = await otherBuilders(context, tableOid)
     if (builders.length === 0) return
     const pids = builders.map((builder) => builder.pid).join(', ')
     if (pids !== told) context.log.info({ pids }, `waits for the index build of pid ${pids} on the same table`)

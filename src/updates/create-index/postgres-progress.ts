@@ -1,5 +1,6 @@
 import { findPostgresIndex, findPostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import type { Query } from '../../databases/database.js'
+import { productCapabilities } from '../../databases/server-product.js'
 import { quoteTable } from '../../databases/identifier.js'
 import type { ProgressReport } from '../definition.js'
 import type { IndexRequest } from './options.js'
@@ -39,6 +40,8 @@ const STATEMENTS = `
 const BLOCKERS = `
   SELECT a.pid::int AS pid,
     a.state::text AS state,
+    nullif(a.application_name::text, '') AS application,
+    left(a.query::text, 100) AS query,
     extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.query_start, a.backend_start))::float8 AS seconds
   FROM pg_stat_activity AS a
   WHERE a.pid = ANY (pg_blocking_pids($1::int))
@@ -63,6 +66,9 @@ export async function inspectOnPostgres(query: Query, request: IndexRequest): Pr
   const table = await findPostgresRelation(query, quoteTable(request.table, 'postgres'))
   if (table === null) return { fraction: null, phase: 'the table does not exist' }
   const index = await findPostgresIndex(query, table.schema, request.index)
+  if (!(await productCapabilities(query)).showsBuilds) {
+    return { fraction: null, phase: index?.valid === true ? 'index is valid' : 'building index' }
+  }
   const parts = table.kind === 'p' && index !== null ? await partitionsDone(query, table.oid, index.oid) : null
   const build = await findBuild(query, request, table.oid)
   if (build !== null) {
@@ -70,11 +76,7 @@ export async function inspectOnPostgres(query: Query, request: IndexRequest): Pr
     return {
       fraction: parts === null ? within : partitionedFraction(parts, within),
       phase: build.phase,
-      detail: sentences(
-        parts && `${parts.done} of ${parts.total} partitions done`,
-        amount(build),
-        await waitsFor(query, build.pid),
-      ),
+      ...told(await blockersOf(query, build.pid), partsDone(parts), amount(build)),
     }
   }
   return betweenBuilds(query, request, index?.valid === true, parts)
@@ -87,14 +89,11 @@ async function betweenBuilds(
   parts: PartitionsDone | null,
 ): Promise<ProgressReport> {
   const statement = await findStatement(query, request)
-  const detail = sentences(
-    parts && `${parts.done} of ${parts.total} partitions done`,
-    statement && (await waitsFor(query, statement.pid)),
-  )
-  if (statement?.drops === 1) return { fraction: valid ? ALMOST : null, phase: 'dropping index', detail }
-  if (statement) return { fraction: parts && partitionedFraction(parts, 0), phase: 'waiting for a lock', detail }
-  if (valid) return { fraction: ALMOST, phase: 'index is valid', detail }
-  return { fraction: parts && partitionedFraction(parts, 0), phase: 'waiting to build', detail }
+  const more = told(statement ? await blockersOf(query, statement.pid) : [], partsDone(parts))
+  if (statement?.drops === 1) return { fraction: valid ? ALMOST : null, phase: 'dropping index', ...more }
+  if (statement) return { fraction: parts && partitionedFraction(parts, 0), phase: 'waiting for a lock', ...more }
+  if (valid) return { fraction: ALMOST, phase: 'index is valid', ...more }
+  return { fraction: parts && partitionedFraction(parts, 0), phase: 'waiting to build', ...more }
 }
 
 interface Build {
@@ -135,11 +134,36 @@ async function partitionsDone(query: Query, tableOid: string, indexOid: string):
   return row !== undefined && row.total > 0 ? row : null
 }
 
-async function waitsFor(query: Query, pid: number): Promise<string | null> {
-  const { rows } = await query<{ pid: number; state: string | null; seconds: number }>(BLOCKERS, [pid])
-  if (rows.length === 0) return null
-  const blockers = rows.map((row) => `pid ${row.pid} (${row.state ?? 'state unknown'}, open for ${age(row.seconds)})`)
-  return `waits for ${blockers.join(', ')}`
+interface Blocker {
+  pid: number
+  state: string | null
+  application: string | null
+  query: string | null
+  seconds: number
+}
+
+async function blockersOf(query: Query, pid: number): Promise<Blocker[]> {
+  return (await query<Blocker>(BLOCKERS, [pid])).rows
+}
+
+function told(blockers: readonly Blocker[], ...more: readonly (string | null)[]) {
+  const described = blockers.map((each) => `pid ${each.pid} (${describeBlocker(each)})`)
+  const detail = sentences(...more, described.length > 0 ? `waits for ${described.join(', ')}` : null)
+  // Neither its age nor what it does at the moment: whoever holds us up stays the same.
+  const names = blockers.map(({ pid, application }) => `pid ${pid}${application === null ? '' : ` (${application})`}`)
+  return { detail, ...(names.length > 0 ? { waitsFor: names.sort().join(', ') } : {}) }
+}
+
+function describeBlocker({ state, application, query, seconds }: Blocker): string {
+  const words = [state ?? 'state unknown', `open for ${age(seconds)}`]
+  if (application !== null) words.push(application)
+  // Of another role's session the server doesn't tell.
+  if (query !== null && query !== '' && query !== '<insufficient privilege>') words.push(query.replaceAll(/\s+/g, ' '))
+  return words.join(', ')
+}
+
+function partsDone(parts: PartitionsDone | null): string | null {
+  return parts && `${parts.done} of ${parts.total} partitions done`
 }
 
 function age(seconds: number): string {

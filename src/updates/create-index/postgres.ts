@@ -5,6 +5,7 @@ import {
   type PostgresRelation,
 } from '../../databases/catalogue/postgres-index.js'
 import type { Query } from '../../databases/database.js'
+import { productCapabilities } from '../../databases/server-product.js'
 import { quoteIdentifier, quoteTable, tableLabel } from '../../databases/identifier.js'
 import { SchemaMismatchError, UnsupportedError } from '../../errors.js'
 import { buildConcurrently } from './build-concurrently.js'
@@ -53,7 +54,8 @@ export async function isDoneOnPostgres(query: Query, request: IndexRequest): Pro
 }
 
 /** From whatever is there to the valid index without the one it replaces. */
-export async function runOnPostgres(context: BuildContext, request: IndexRequest): Promise<void> {
+export async function runOnPostgres(session: Omit<BuildContext, 'able'>, request: IndexRequest): Promise<void> {
+  const context = { ...session, able: await productCapabilities(session.query) }
   const table = await requireTable(context.query, request)
   // Before hours of building, not after.
   await findReplacedIndex(context.query, request, table)
@@ -72,7 +74,9 @@ async function requireTable(query: Query, request: IndexRequest): Promise<Postgr
   if (table !== null) return table
   // Throws, and knows which name was probably meant.
   const { schema, name } = await describeTable({ query, dialect: 'postgres' }, request.table)
-  throw new SchemaMismatchError(`table ${schema}.${name}`, 'it is being dropped', 'Name a table that stays.')
+  throw new SchemaMismatchError(`table ${schema}.${name}`, 'it is being dropped', 'Name a table that stays.', {
+    missing: true,
+  })
 }
 
 async function serverVersion(query: Query): Promise<number> {

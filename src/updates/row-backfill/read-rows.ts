@@ -1,5 +1,5 @@
 import type { Dialect, Query } from '../../databases/database.js'
-import { quoteColumns, quoteIdentifier } from '../../databases/identifier.js'
+import { quoteIdentifier } from '../../databases/identifier.js'
 import type { EncodedKey } from '../../keyset/encoding.js'
 import { keyEquals, keyOrder, keyParameters, keySelection } from '../../keyset/range.js'
 import { readKey } from '../../keyset/row-key.js'
@@ -20,6 +20,8 @@ export interface RowSelection {
 }
 
 const KEY = 'evenkeel_key_'
+// By names of our own: a driver's row has no room for a column `__proto__`, and ours must not meet the table's.
+const COLUMN = 'evenkeel_column_'
 
 /** The rows of a range, in the order of the walk, locked until the batch is committed. */
 export async function readRange(query: Query, selection: RowSelection, range: KeyRange): Promise<KeyedRow[]> {
@@ -49,8 +51,11 @@ export async function readRow(query: Query, selection: RowSelection, key: Encode
 }
 
 function selectRows({ plan, columns }: RowSelection): string {
+  const selected = columns.map(
+    (column, index) => `${quoteIdentifier(column, plan.key.dialect)} AS ${COLUMN}${index + 1}`,
+  )
   return `
-    SELECT ${keySelection(plan.key, KEY)}, ${quoteColumns(columns, plan.key.dialect)}
+    SELECT ${keySelection(plan.key, KEY)}, ${selected.join(', ')}
     FROM ${plan.tableSql}`
 }
 
@@ -62,7 +67,7 @@ function rowLock(dialect: Dialect): string {
 function keyedRow({ plan, columns }: RowSelection, selected: Record<string, unknown>): KeyedRow {
   return {
     key: readKey(plan.key, selected, KEY),
-    row: Object.fromEntries(columns.map((column) => [column, selected[column]])),
+    row: Object.fromEntries(columns.map((column, index) => [column, selected[`${COLUMN}${index + 1}`]])),
   }
 }
 

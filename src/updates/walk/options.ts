@@ -1,5 +1,5 @@
 import { identifierProblem, type TableName } from '../../databases/identifier.js'
-import { describe, unknownOptionProblems } from '../../options.js'
+import { describe, lanesProblems, unknownOptionProblems } from '../../options.js'
 import type { CommonOptions } from '../definition.js'
 
 /** What all updates that walk a table have in common. */
@@ -12,9 +12,14 @@ export interface WalkOptions extends CommonOptions {
   readonly key?: string | readonly string[]
   /** SQL condition on the rows that are changed. The walk itself goes over all rows. */
   readonly where?: string
+  /**
+   * Into how many ranges a big table is split, which as many runners walk at the same time; 1 to 64. Default: the
+   * updater's. PostgreSQL only.
+   */
+  readonly lanes?: number
 }
 
-export const WALK_OPTIONS = ['table', 'key', 'where']
+export const WALK_OPTIONS = ['table', 'key', 'where', 'lanes']
 
 /** What is wrong with the options that all walks share. */
 export function walkProblems(options: WalkOptions): string[] {
@@ -22,6 +27,7 @@ export function walkProblems(options: WalkOptions): string[] {
     ...tableProblems('table', options?.table),
     ...keyProblems(options?.key),
     ...(options?.where === undefined ? [] : sqlProblems('where', options.where)),
+    ...lanesProblems(options?.lanes),
   ]
 }
 

@@ -1,14 +1,18 @@
 import { InvalidQueueRowError } from '../../errors.js'
 import type { JsonValue } from '../../json.js'
 import type { EncodedKey } from '../../keyset/encoding.js'
+import type { Waypoint } from '../../keyset/key-position.js'
 import { keyParameters } from '../../keyset/range.js'
 import type { WalkPlan, WalkPosition } from '../../keyset/walk.js'
+import type { WalkedOver } from './over.js'
 
 /** A JSON object of which only the fields that are asked for are known. */
 type Saved = Readonly<Record<string, unknown>>
 
 /** What a walk keeps between its batches. A migration may seed `lower` and `end`. */
 export type WalkProgress = {
+  /** The table and the key that its positions belong to. */
+  readonly over?: WalkedOver
   /** Key of the first row when the walk began. */
   readonly first?: EncodedKey
   /** The last key that is done. */
@@ -21,8 +25,12 @@ export type WalkProgress = {
   readonly changed?: number
   /** Rows of the table by its statistics when the walk began; null when there were none. */
   readonly estimatedRows?: number | null
-  /** By what the way is measured: the position of a dense key, or the number of rows. */
-  readonly measuredBy?: 'key' | 'rows'
+  /** By what the way is measured: the position of a dense key, its position between waypoints, or the number of rows. */
+  readonly measuredBy?: 'key' | 'waypoints' | 'rows'
+  /** Some keys of the walk, and the share of the rows up to each. */
+  readonly waypoints?: readonly Waypoint[]
+  /** The share that is done, of a walk in lanes; only in what is made for a report, never saved. */
+  readonly doneInLanes?: number
 }
 
 /**

@@ -1,7 +1,17 @@
-import type { Query } from '../../databases/database.js'
-import { nextRange, walkBounds, type KeyRange, type WalkPlan, type WalkPosition } from '../../keyset/walk.js'
-import type { UpdateIdentity } from '../definition.js'
+import type { Query, Statement } from '../../databases/database.js'
+import {
+  boundStatement,
+  nextRange,
+  walkBounds,
+  type KeyRange,
+  type KeySlice,
+  type WalkPlan,
+  type WalkPosition,
+} from '../../keyset/walk.js'
+import type { BatchResult, UpdateIdentity } from '../definition.js'
+import type { StatementSample } from '../../pacing/statement-size.js'
 import { measure } from './fraction.js'
+import { walkedOver } from './over.js'
 import { savedCount, savedKeys, type WalkProgress } from './progress.js'
 
 /** One step of a walk. */
@@ -11,46 +21,93 @@ export interface WalkStep {
   readonly items: number
   /** Nothing is left to walk. */
   readonly finished: boolean
+  /** The quickest of its slices; undefined when there were none. */
+  readonly statement?: StatementSample
+  /** What the next step will ask first. */
+  readonly ahead?: (batchSize: number) => Statement
 }
 
 /** What a step of a walk needs of the batch. */
 export interface WalkContext {
   readonly query: Query
   readonly batchSize: number
+  readonly statementSize: number
+  readonly rest: () => Promise<void>
   readonly update: UpdateIdentity
 }
 
+/** What is done with the rows of a step. Either way it resolves to how many rows were changed. */
+export type WalkWork =
+  | { readonly work: (range: KeyRange) => Promise<number> }
+  /** For statements that are ours alone: each slice is small enough to let others at the processor behind it. */
+  | { readonly slice: (slice: KeySlice, changedBefore: number) => Promise<number> }
+
 /**
- * Takes the next range of the walk that `progress` tells of and hands it to `work`, which returns how many rows it
- * changed. The first step finds where the walk begins and ends.
+ * Takes the next range of the walk that `progress` tells of and hands it to `work`, or its slices one by one to `slice`.
+ * The first step finds where the walk begins and ends.
  */
 export async function walkBatch(
   context: WalkContext,
   plan: WalkPlan,
   progress: WalkProgress,
-  { follow = false, work }: { follow?: boolean; work: (range: KeyRange) => Promise<number> },
+  { follow = false, ...work }: { readonly follow?: boolean } & WalkWork,
 ): Promise<WalkStep> {
+  const over = walkedOver(context.update.name, progress.over, plan)
   const position = await positionOf(context, plan, progress, follow)
-  const range = position === null ? null : await nextRange(context.query, plan, position, context.batchSize)
+  const { query, batchSize } = context
+  const every = 'slice' in work ? context.statementSize : batchSize
+  const range = position === null ? null : await nextRange(query, plan, position, batchSize, every)
   const walked = savedCount(progress, 'walked')
   const changed = savedCount(progress, 'changed')
   if (position === null || range === null) {
     return { progress: { ...progress, walked, changed }, items: 0, finished: true }
   }
-  const changedNow = range.rows === 0 ? 0 : await work(range)
+  const done = range.rows === 0 ? { changed: 0 } : await workOn(range, work, context.rest)
   const { first, end } = position
   return {
     progress: {
       ...progress,
+      over,
       first,
       lower: range.upper,
       ...(end === null ? {} : { end }),
       walked: walked + range.rows,
-      changed: changed + changedNow,
-      ...(progress.measuredBy === undefined ? measure(plan, position) : {}),
+      changed: changed + done.changed,
+      ...(progress.measuredBy === undefined ? await measure(query, plan, position) : {}),
     },
     items: range.rows,
     finished: range.last,
+    ...(done.statement === undefined ? {} : { statement: done.statement }),
+    ahead: (nextSize) => boundStatement(plan, { first, lower: range.upper, end }, nextSize),
+  }
+}
+
+async function workOn(
+  range: KeyRange,
+  work: WalkWork,
+  rest: () => Promise<void>,
+): Promise<{ readonly changed: number; readonly statement?: StatementSample }> {
+  if ('work' in work) return { changed: await work.work(range) }
+  const items = range.slices[0]?.rows ?? 0
+  let [changed, durationMs] = [0, Infinity]
+  for (const slice of range.slices) {
+    if (slice !== range.slices[0]) await rest()
+    const startedMs = performance.now()
+    changed += await work.slice(slice, changed)
+    // The last one may be smaller.
+    if (slice.rows === items) durationMs = Math.min(durationMs, performance.now() - startedMs)
+  }
+  return { changed, statement: { items, durationMs } }
+}
+
+/** What a batch hands back that was one step of a walk. */
+export function resultOf({ items, progress, finished, ahead, statement }: WalkStep): BatchResult<WalkProgress> {
+  return {
+    items,
+    progress,
+    done: finished,
+    ...(ahead === undefined ? {} : { ahead }),
+    ...(statement === undefined ? {} : { statement }),
   }
 }
 

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import type { QueryResult, Statement } from '../database.js'
+import { databaseErrorCode } from '../error-class.js'
+import type { PgAnswer, PgClient, PgQuery } from './pg-client.js'
+
+/**
+ * Sends several statements without waiting in between, and resolves to their answers; the first error of any of them
+ * rejects. In a transaction every statement behind a failed one fails too, so a COMMIT at the end commits nothing then.
+ *
+ * `pg` can do that from 8.22 on (`pipeline`); with an older one they go one by one.
+ */
+export async function sendTogether(
+  client: PgClient,
+  queries: readonly (string | PgQuery)[],
+  onAnswer?: (index: number) => void,
+): Promise<PgAnswer[]> {
+  const internals = client as PgInternals
+  const before = internals.pipeline
+  if (typeof before !== 'boolean') return oneByOne(client, queries, onAnswer)
+  internals.pipeline = true
+  // One packet instead of one for each statement.
+  const stream = internals.connection?.stream
+  stream?.cork?.()
+  try {
+    const underWay = queries.map(async (query, index) => {
+      const answer = await client.query(query)
+      onAnswer?.(index)
+      return answer
+    })
+    stream?.uncork?.()
+    const answers = await Promise.allSettled(underWay)
+    return answers.map((answer) => {
+      if (answer.status === 'rejected') throw answer.reason
+      return answer.value
+    })
+  } finally {
+    internals.pipeline = before
+  }
+}
+
+// What is looked for beside the public methods; where it is missing, it is done without.
+interface PgInternals {
+  pipeline?: unknown
+  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } }
+}
+
+async function oneByOne(
+  client: PgClient,
+  queries: readonly (string | PgQuery)[],
+  onAnswer?: (index: number) => void,
+): Promise<PgAnswer[]> {
+  const answers: PgAnswer[] = []
+  for (const query of queries) {
+    answers.push(await client.query(query))
+    onAnswer?.(answers.length - 1)
+  }
+  return answers
+}
+
+/**
+ * A statement that has to affect a row is made to fail in the server when it doesn't: its COMMIT is under way already
+ * when the answer comes.
+ */
+export function guarded({ text, orElse }: Statement): string {
+  if (orElse === undefined) return text
+  return `
+WITH affected AS (${text}
+RETURNING 1)
+SELECT 1 / count(*) AS affected
+FROM affected`
+}
+
+/** The error of a guarded statement that affected nothing, or the error as it is. */
+export function unguarded(error: unknown, statements: readonly Statement[]): unknown {
+  if (databaseErrorCode(error) !== DIVISION_BY_ZERO) return error
+  return statements.find((statement) => statement.orElse)?.orElse?.() ?? error
+}
+
+const DIVISION_BY_ZERO = '22012'
+
+// The engine has a few dozen texts; the bound is for a program that would build them by itself.
+const MAX_NAMES = 500
+const names = new Map<string, string>()
+
+/** The same name for the same text in every process, for connections are shared by adapters. Undefined: not prepared. */
+export function preparedName(text: string): string | undefined {
+  const known = names.get(text)
+  if (known !== undefined || names.size >= MAX_NAMES) return known
+  const name = `evenkeel_${createHash('sha256').update(text).digest('hex').slice(0, 24)}`
+  names.set(text, name)
+  return name
+}
+
+/** An answer in the shape that all drivers share. */
+export function toResult<Row>(answer: PgAnswer): QueryResult<Row> {
+  return { rows: answer.rows as Row[], rowCount: answer.rowCount ?? answer.rows.length }
+}

@@ -1,0 +1,58 @@
+import type { PaceDialect } from '../pace.js'
+
+/** Named points between speed and gentleness. */
+export type PacePreset = 'fast' | 'default' | 'gentle'
+
+/** Everything about `adaptivePace()` that may be turned, also while it runs. */
+export interface PaceKnobs {
+  /** The most of the time that may go to batches, above 0 to 1. Default 1. */
+  readonly maxDuty: number
+  /** The least of the time that goes to batches while nothing stops them, above 0 to 1. Default 0.02. */
+  readonly minDuty: number
+  /**
+   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 10, fast
+   * 15, gentle 4; on SQLite, where a batch has no rests, fast 25.
+   */
+  readonly sharedTargetMs: number
+  /**
+   * How long one statement of a batch may work in the server meanwhile, in ms: a statement keeps a processor to itself
+   * for as long as the scheduler lets it, between two statements others get it. Default 0.2, fast 1. PostgreSQL only.
+   */
+  readonly sharedStatementMs: number
+  /**
+   * The rest between two statements of a batch meanwhile, in ms. It spreads the load so thin that others hardly ever
+   * meet it. Default 1, gentle 3. PostgreSQL only.
+   */
+  readonly sharedRestMs: number
+  /**
+   * The most of the time that may go to batches meanwhile, above 0 to 1; the busier the others keep the cores, the less
+   * of it. Default 0.8, fast 1, gentle 0.5; on SQLite 0.12, fast 0.5, gentle 0.03.
+   */
+  readonly sharedDuty: number
+  /**
+   * How much WAL may be written meanwhile, in times of what the server's checkpoints bear (`max_wal_size` over
+   * `checkpoint_timeout`): 1 forces no checkpoint. Default 10, fast 60, gentle 2.
+   */
+  readonly walSpread: number
+  /** How long nobody else must have worked before the database counts as idle again, in ms. Default 5 000. */
+  readonly quietMs: number
+}
+
+const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0.2, sharedRestMs: 1 }
+
+/**
+ * The points on the frontier of rows a second against the foreground's latency. At the stock `checkpoint_timeout` of
+ * five minutes a spread of 10 lets WAL force a checkpoint every 30 s, one of 60 every 5 s.
+ */
+export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
+  postgres: {
+    fast: { ...COMMON, sharedTargetMs: 15, sharedStatementMs: 1, sharedDuty: 1, walSpread: 60 },
+    default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.8, walSpread: 10 },
+    gentle: { ...COMMON, sharedTargetMs: 4, sharedRestMs: 3, sharedDuty: 0.5, walSpread: 2 },
+  },
+  sqlite: {
+    fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },
+    default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.12, walSpread: 10 },
+    gentle: { ...COMMON, sharedTargetMs: 4, sharedDuty: 0.03, walSpread: 2 },
+  },
+}

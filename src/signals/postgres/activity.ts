@@ -1,0 +1,65 @@
+import type { Query } from '../../databases/database.js'
+import type { SignalContext } from '../signal.js'
+
+/** One look at the sessions of the server, shared by the signals that are sampled together. */
+export interface Activity {
+  /** Clients that run something and don't wait for a lock; ours left out. */
+  readonly active: number
+  /** Those of them whose statement has run for 50 ms: short ones are told better by commits per second. */
+  readonly atLength: number
+  /** Process ids of clients that wait for a lock; ours left out. */
+  readonly lockWaiters: readonly number[]
+  /** Sessions of other roles of which this role may see next to nothing. */
+  readonly hidden: number
+}
+
+// Ours set `evenkeel:<update>` for the length of a transaction; everybody may see the names of applications.
+export const NOT_OURS = `starts_with(application_name, 'evenkeel:') IS NOT TRUE`
+
+// Of a session that this role may not look into only ids and names are shown: its backend_type is NULL.
+const ACTIVITY = `
+  SELECT
+    count(*) FILTER (
+      WHERE state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'
+    )::int AS active,
+    count(*) FILTER (
+      WHERE state = 'active'
+        AND wait_event_type IS DISTINCT FROM 'Lock'
+        AND query_start < clock_timestamp() - interval '50 milliseconds'
+    )::int AS at_length,
+    coalesce(jsonb_agg(pid) FILTER (WHERE wait_event_type = 'Lock'), '[]')::text AS lock_waiters,
+    count(*) FILTER (WHERE backend_type IS NULL AND usesysid IS NOT NULL)::int AS hidden
+  FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid()
+    AND (backend_type = 'client backend' OR backend_type IS NULL)
+    AND ${NOT_OURS}`
+
+interface ActivityRow {
+  active: number
+  at_length: number
+  lock_waiters: string
+  hidden: number
+}
+
+// Invariant: the looks of transactions that are still under way; each transaction has a query function of its own.
+const looks = new WeakMap<Query, Promise<Activity>>()
+
+/** The look of the transaction that this signal is sampled in: whoever asks first takes it. */
+export function activityOf({ query }: SignalContext): Promise<Activity> {
+  const known = looks.get(query)
+  if (known) return known
+  const look = readActivity(query)
+  looks.set(query, look)
+  return look
+}
+
+async function readActivity(query: Query): Promise<Activity> {
+  const { rows } = await query<ActivityRow>(ACTIVITY)
+  const row = rows[0]
+  return {
+    active: row?.active ?? 0,
+    atLength: row?.at_length ?? 0,
+    lockWaiters: JSON.parse(row?.lock_waiters ?? '[]') as number[],
+    hidden: row?.hidden ?? 0,
+  }
+}

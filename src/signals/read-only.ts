@@ -1,0 +1,34 @@
+import type { Database, Query } from '../databases/database.js'
+
+// Names us for whoever looks at pg_stat_activity, and for our own signals, which leave us out.
+const APPLICATION_NAME = 'evenkeel:signals'
+// The catalogue is locked for moments only; whoever holds it longer is not to be waited for.
+const LOCK_TIMEOUT_MS = 100
+
+const SETTINGS = `
+  SELECT
+    set_config('application_name', $1, true),
+    set_config('statement_timeout', $2, true),
+    set_config('lock_timeout', $3, true),
+    set_config('transaction_read_only', 'on', true)`
+
+/**
+ * A transaction that reads and can't hurt: short time-outs, nothing written. All settings are the transaction's own, so
+ * it works through a pooler in transaction mode.
+ */
+export function readOnlyTransaction<Tx, T>(
+  database: Database<Tx>,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  work: (query: Query) => Promise<T>,
+): Promise<T> {
+  return database.transaction(
+    async (tx) => {
+      // The wait for a connection can't be ended; what was to be done with it can be left.
+      signal.throwIfAborted()
+      const query: Query = (text, values) => database.query(tx, text, values)
+      await query(SETTINGS, [APPLICATION_NAME, `${Math.ceil(timeoutMs)}ms`, `${LOCK_TIMEOUT_MS}ms`])
+      return work(query)
+    },
+    { signal },
+  )
+}

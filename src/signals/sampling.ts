@@ -1,0 +1,165 @@
+import { sleepUnlessAborted, systemClock, type Clock } from '../clock.js'
+import type { Database, Query } from '../databases/database.js'
+import type { TableName } from '../databases/identifier.js'
+import type { Logger } from '../observe/logger.js'
+import type { Reading } from '../pacing/reading.js'
+import type { OwnWork } from './own-work.js'
+import { readOnlyTransaction } from './read-only.js'
+import type { Signal, SignalContext } from './signal.js'
+import { withinTime } from './time-limit.js'
+import { TrackedSignal } from './tracked-signal.js'
+
+export interface SamplerParts<Tx> {
+  readonly database: Database<Tx>
+  readonly databaseName: string
+  readonly signals: readonly Signal[]
+  readonly own: OwnWork
+  /** What the times of readings are told by. */
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** One stretch of time in which the signals are asked. What they remember between samples begins and ends with it. */
+export class Sampling<Tx> {
+  /** Resolves when every signal was asked once, or when it ends before. */
+  readonly firstLook: Promise<void>
+  readonly #parts: SamplerParts<Tx>
+  readonly #tracked: readonly TrackedSignal[]
+  readonly #stop = new AbortController()
+  // Invariant: the loops that haven't been through all their signals yet.
+  readonly #looking = new Set<object>()
+  #hasLooked = () => {}
+  #table: TableName | null = null
+  // On the monotonic system clock.
+  #wantedUntilMs = 0
+
+  constructor(parts: SamplerParts<Tx>) {
+    this.#parts = parts
+    this.#tracked = parts.signals.map((signal) => new TrackedSignal(signal, parts.own, parts.log, parts.databaseName))
+    this.firstLook = new Promise((resolve) => {
+      this.#hasLooked = resolve
+    })
+  }
+
+  readings(): readonly Reading[] {
+    return this.#tracked.flatMap(({ reading }) => reading ?? [])
+  }
+
+  /** Somebody wants to know, at least for `lingerMs`, of this table among others. */
+  wanted(table: TableName | null, lingerMs: number): void {
+    this.#table = table
+    this.#wantedUntilMs = performance.now() + lingerMs
+  }
+
+  end(): void {
+    this.#stop.abort(new Error('the updater is stopping'))
+  }
+
+  /** Resolves when it has ended: because of `end`, or because nobody wants to know any more. */
+  async run(): Promise<void> {
+    const postgres = this.#parts.database.dialect === 'postgres'
+    const together = this.#tracked.filter(({ signal }) => postgres && signal.shared)
+    const groups = this.#tracked.filter((each) => !together.includes(each)).map((each) => [each])
+    if (together.length > 0) groups.push(together)
+    for (const group of groups) this.#looking.add(group)
+    await Promise.all(
+      groups.map((group) =>
+        this.#loop(group, group === together ? (due) => this.#sampleTogether(due) : (due) => this.#sampleAlone(due)),
+      ),
+    )
+    this.#hasLooked()
+  }
+
+  async #loop(group: TrackedSignal[], sample: (due: TrackedSignal[]) => Promise<void>): Promise<void> {
+    const stop = this.#stop.signal
+    while (!stop.aborted && performance.now() <= this.#wantedUntilMs) {
+      const startMs = performance.now()
+      const due = group.filter(({ dueMs }) => dueMs <= startMs)
+      for (const each of due) each.begins(startMs)
+      await sample(due)
+      this.#looking.delete(group)
+      if (this.#looking.size === 0) this.#hasLooked()
+      const waitMs = Math.min(...group.map(({ dueMs }) => dueMs)) - performance.now()
+      await sleepUnlessAborted(systemClock, Math.max(waitMs, 1), stop)
+    }
+  }
+
+  /** A signal that may do anything: a connection is taken for each of its statements, if it has any. */
+  async #sampleAlone(due: TrackedSignal[]): Promise<void> {
+    const { database } = this.#parts
+    for (const each of due) {
+      // Beyond its time, and told to be so: there are never two samples of one signal.
+      if (each.underWay) continue
+      const { timeoutMs } = each.signal
+      await this.#ask(each, timeoutMs, this.#stop.signal, (signal) =>
+        database.dialect === 'postgres'
+          ? (text, values) => readOnlyTransaction(database, { timeoutMs, signal }, (query) => query(text, values))
+          : (text, values) => database.session((session) => session.query(text, values), { signal }),
+      ).catch(() => {})
+    }
+  }
+
+  /**
+   * Signals that are nothing but short SQL, in one transaction after the other: one that fails takes the transaction
+   * with it, and the rest go on in another.
+   */
+  async #sampleTogether(due: TrackedSignal[]): Promise<void> {
+    let left = due
+    while (left.length > 0 && !this.#stop.signal.aborted) {
+      const before = left.length
+      // One of them that takes too long cancels the statement that it waits for.
+      const cancel = new AbortController()
+      const timeoutMs = Math.max(...left.map(({ signal }) => signal.timeoutMs))
+      try {
+        await readOnlyTransaction(
+          this.#parts.database,
+          { timeoutMs, signal: AbortSignal.any([cancel.signal, this.#stop.signal]) },
+          async (query) => {
+            while (left.length > 0) {
+              const [each, ...rest] = left as [TrackedSignal, ...TrackedSignal[]]
+              left = rest
+              await this.#ask(each, each.signal.timeoutMs, this.#stop.signal, () => query).catch((error: unknown) => {
+                cancel.abort(error)
+                throw error
+              })
+            }
+          },
+        )
+      } catch (error) {
+        // It didn't come to a single one: the database is away, or no connection is to be had.
+        if (left.length < before) continue
+        for (const each of left) each.failed(error, this.#nowMs())
+        return
+      }
+    }
+  }
+
+  // Asks one signal and notes what came of it; rejects when that was an error.
+  async #ask(
+    each: TrackedSignal,
+    timeoutMs: number,
+    stop: AbortSignal,
+    queryFor: (signal: AbortSignal) => Query,
+  ): Promise<void> {
+    try {
+      const sample = await withinTime(timeoutMs, stop, (signal) => {
+        const context: SignalContext = {
+          query: queryFor(signal),
+          dialect: this.#parts.database.dialect,
+          table: this.#table,
+          nowMs: this.#nowMs(),
+          signal,
+        }
+        return each.ask(context)
+      })
+      each.found(sample, this.#nowMs())
+    } catch (error) {
+      if (!stop.aborted) each.failed(error, this.#nowMs())
+      throw error
+    }
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.nowMs()
+  }
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import type { Database, Statement } from '../databases/database.js'
+import { pipelinedTransaction } from '../databases/pipelined-transaction.js'
+import { ids, TABLE, type Check } from './conformance-table.js'
+
+/** Transactions whose first and last statements the driver may send together with BEGIN and COMMIT. */
+export function pipelinedCases<Tx>(): readonly (readonly [name: string, check: Check<Tx>])[] {
+  return [
+    ['runs the first and the last statements of a pipelined transaction', framed],
+    ['commits nothing when a closing statement affects no row', nothingAffected],
+    ['commits nothing when an opening or closing statement fails', framesFail],
+    ['rolls back a pipelined transaction whose function throws or whose signal aborts', framedFunctionFails],
+  ]
+}
+
+// With a driver that can't send several statements at once, this holds its transaction() to the same.
+async function framed<Tx>(database: Database<Tx>): Promise<void> {
+  const seen: unknown[] = []
+  const result = await pipelinedTransaction(
+    database,
+    [insert(1), { text: `SELECT label FROM ${TABLE} WHERE id = $1`, values: [1] }],
+    async (tx, opened) => {
+      seen.push(opened.map(({ rows }) => rows))
+      await database.query(tx, `INSERT INTO ${TABLE} (id) VALUES (2)`)
+      return { result: 'done', closing: [insert(3), { ...relabel(3), orElse: () => new Error('not there') }] }
+    },
+    { onBegin: () => seen.push('begin'), onAnswer: (index) => seen.push(index) },
+  )
+  assert.equal(result, 'done')
+  assert.deepEqual(seen, ['begin', 0, 1, [[], [{ label: 'row 1' }]]])
+  assert.deepEqual(await ids(database), [1, 2, 3])
+}
+
+async function nothingAffected<Tx>(database: Database<Tx>): Promise<void> {
+  const missing = new Error('not there')
+  const work = pipelinedTransaction(database, [insert(1)], async () => ({
+    result: undefined,
+    closing: [insert(2), { ...relabel(99), orElse: () => missing }],
+  }))
+  await assert.rejects(work, (error) => error === missing)
+  assert.deepEqual(await ids(database), [])
+}
+
+async function framesFail<Tx>(database: Database<Tx>): Promise<void> {
+  const closing = pipelinedTransaction(database, [insert(1)], async () => ({
+    result: undefined,
+    closing: [insert(1), insert(2)],
+  }))
+  await assert.rejects(closing, /unique|UNIQUE|duplicate/)
+  const opening = pipelinedTransaction(database, [insert(1), insert(1)], async () => {
+    throw new Error('the function was called behind a failed statement')
+  })
+  await assert.rejects(opening, /unique|UNIQUE|duplicate/)
+  assert.deepEqual(await ids(database), [])
+}
+
+async function framedFunctionFails<Tx>(database: Database<Tx>): Promise<void> {
+  const thrown = new Error('thrown by the function')
+  const failing = pipelinedTransaction(database, [insert(1)], async () => {
+    throw thrown
+  })
+  await assert.rejects(failing, (error) => error === thrown)
+  const stop = new AbortController()
+  const aborted = pipelinedTransaction(
+    database,
+    [insert(1)],
+    async () => {
+      stop.abort(thrown)
+      return { result: undefined, closing: [insert(2)] }
+    },
+    { signal: stop.signal },
+  )
+  await assert.rejects(aborted)
+  assert.deepEqual(await ids(database), [])
+  // The connection is in order.
+  await database.transaction((tx) => database.query(tx, insert(3).text, insert(3).values))
+  assert.deepEqual(await ids(database), [3])
+}
+
+function insert(id: number): Statement {
+  return { text: `INSERT INTO ${TABLE} (id, label) VALUES ($1, $2)`, values: [id, `row ${id}`] }
+}
+
+function relabel(id: number): Statement {
+  return { text: `UPDATE ${TABLE} SET label = 'relabelled' WHERE id = $1`, values: [id] }
+}

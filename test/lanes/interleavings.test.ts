@@ -1,0 +1,208 @@
+import fc from 'fast-check'
+import type pg from 'pg'
+import { backfill } from 'evenkeel'
+import { fromPg } from 'evenkeel/pg'
+import { expect, it } from 'vitest'
+import { closeLane } from '../../src/batch/lane-closing.js'
+import { LaneChangedError } from '../../src/queue/lane-store.js'
+import type { Lease } from '../../src/queue/lease.js'
+import { QueueStore } from '../../src/queue/queue-store.js'
+import { LeaseLostError } from '../../src/errors.js'
+import type { JsonObject } from '../../src/json.js'
+import type { Database } from '../../src/databases/database.js'
+import { describePostgres, type TestDatabase } from '../support/postgres.js'
+import { updaterOn } from './support.js'
+
+const ROWS = 150
+const LEASE_MS = 3_600_000
+const LIMITS = {
+  statementTimeoutMs: 0,
+  lockTimeoutMs: 0,
+  idleInTransactionTimeoutMs: 0,
+  asynchronousCommit: false,
+}
+
+const change = backfill<never>({
+  name: 'change',
+  table: 'walked',
+  set: { done: 'done + 1' },
+  lanes: 3,
+  defaultBatchSize: 4,
+})
+
+/** A runner of one lane, whose steps are taken one by one. */
+class Actor {
+  lease: Lease | null = null
+  #batch: { readonly client: pg.PoolClient; readonly fence: ReturnType<QueueStore<never>['readFence']> } | null = null
+  readonly #database: Database<never>
+  readonly #store: QueueStore<never>
+  readonly #pool: pg.Pool
+  #claims = 0
+
+  constructor(
+    readonly name: string,
+    database: TestDatabase,
+  ) {
+    this.#pool = database.pool
+    this.#database = fromPg(database.pool) as unknown as Database<never>
+    this.#store = new QueueStore(this.#database)
+  }
+
+  async claim(): Promise<void> {
+    if (this.lease !== null) return
+    this.#claims += 1
+    const lease = { updateName: 'change', owner: this.name, token: `${this.name} ${this.#claims}`, lane: null }
+    const claimed = await this.#store.lanes.claim(lease, LEASE_MS)
+    this.lease = claimed === null ? null : { ...lease, lane: claimed.lane }
+  }
+
+  /** Reads what the fence reads; whatever happens before `commit` happens while the batch is under way. */
+  async begin(): Promise<void> {
+    if (this.lease === null || this.#batch !== null) return
+    const client = await this.#pool.connect()
+    await client.query('BEGIN')
+    const nobodyBefore = { dependsOn: [], names: [] }
+    const { text, values } = this.#store.fenceStatement(this.lease, nobodyBefore)
+    try {
+      const fence = this.#store.readFence(await answer(client, text, values), this.lease, nobodyBefore)
+      this.#batch = { client, fence }
+    } catch (error) {
+      if (!(error instanceof LeaseLostError)) throw error
+      await rollBack(client)
+      this.lease = null
+    }
+  }
+
+  async commit(batchSize: number): Promise<void> {
+    if (this.lease === null || this.#batch === null) return
+    const { client, fence } = this.#batch
+    this.#batch = null
+    const query = (text: string, values?: readonly unknown[]) => answer(client, text, values)
+    const progress = JSON.parse(fence.progressJson) as JsonObject
+    const context = {
+      query,
+      batchSize,
+      statementSize: Math.ceil(batchSize / 3),
+      rest: async () => {},
+      progress,
+      dialect: 'postgres',
+      update: { name: 'change' },
+      tx: client,
+    } as never
+    try {
+      const result = await change.lanes?.batch(context)
+      const record = {
+        progressJson: JSON.stringify(result?.progress),
+        items: result?.items ?? 0,
+        busyMs: 1,
+        batchSize,
+        tunerJson: null,
+        statisticsJson: '{}',
+        waitingText: null,
+      }
+      const around = { database: this.#database, store: this.#store, leaseMs: LEASE_MS } as never
+      const plan = { lease: this.lease, limits: LIMITS } as never
+      const fenced = fence.lane ?? { version: -1, failedBefore: false }
+      const laneEnded = result?.done === true
+      const { closing } = await closeLane(around, change, query as never, plan, { record, fenced, laneEnded })
+      for (const { text, values, orElse } of closing) {
+        if ((await query(text, values)).rowCount === 0 && orElse) throw orElse()
+      }
+      await client.query('COMMIT')
+      client.release()
+      if (laneEnded) this.lease = null
+    } catch (error) {
+      if (!(error instanceof LaneChangedError || error instanceof LeaseLostError)) throw error
+      await rollBack(client)
+    }
+  }
+
+  /** The process is gone: its transaction is rolled back, its lease runs out. */
+  async crash(): Promise<void> {
+    if (this.#batch) await rollBack(this.#batch.client)
+    this.#batch = null
+    await this.expire()
+    this.lease = null
+  }
+
+  /** It is frozen for longer than its lease lasts, and doesn't know it. */
+  async expire(): Promise<void> {
+    await this.#pool.query(
+      "UPDATE background_update_lanes SET lease_expires_at = now() - INTERVAL '1 s' WHERE lease_token = $1",
+      [this.lease?.token],
+    )
+  }
+
+  async divide(): Promise<void> {
+    const rows = await this.#store.lanes.rows('change')
+    const seen = rows
+      .filter(({ finished }) => !finished)
+      .map((row) => ({ row, left: change.lanes?.rowsLeft(JSON.parse(row.progressJson) as JsonObject) ?? 0 }))
+      .toSorted((a, b) => b.left - a.left)[0]?.row
+    if (seen === undefined) return
+    const request = { updateName: 'change', batchSize: 1 }
+    const reading = { query: this.#store.read, dialect: 'postgres' } as const
+    const halves = await change.lanes?.divide(reading, JSON.parse(seen.progressJson) as JsonObject, request)
+    if (!halves) return
+    const [kept, added] = halves.map((half) => JSON.stringify(half)) as [string, string]
+    await this.#database
+      .transaction((tx) => this.#store.lanes.divide(this.#store.within(tx), seen, kept, added))
+      .catch((error: unknown) => {
+        if (!(error instanceof LaneChangedError)) throw error
+      })
+  }
+}
+
+async function answer(client: pg.PoolClient, text: string, values: readonly unknown[] = []) {
+  const { rows, rowCount } = await client.query(text, [...values])
+  return { rows: rows as never[], rowCount: rowCount ?? 0 }
+}
+
+async function rollBack(client: pg.PoolClient): Promise<void> {
+  await client.query('ROLLBACK')
+  client.release()
+}
+
+const STEP = fc.record({
+  actor: fc.integer({ min: 0, max: 2 }),
+  kind: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('claim' as const) },
+    { weight: 6, arbitrary: fc.constant('begin' as const) },
+    { weight: 6, arbitrary: fc.constant('commit' as const) },
+    { weight: 2, arbitrary: fc.constant('divide' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('crash' as const, 'expire' as const) },
+  ),
+  batchSize: fc.integer({ min: 1, max: 12 }),
+})
+
+describePostgres('lanes under any interleaving', (postgres) => {
+  it('do every key once, whoever claims, divides, freezes or dies when', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(STEP, { minLength: 30, maxLength: 80 }), async (steps) => {
+        const database = await postgres.freshDatabase()
+        await database.pool.query(`
+          CREATE TABLE walked (id BIGINT PRIMARY KEY, done INTEGER NOT NULL DEFAULT 0);
+          INSERT INTO walked (id) SELECT i * 7 FROM generate_series(1, ${ROWS}) AS i;
+          ANALYZE walked`)
+        const updater = updaterOn(database, { updates: [change] })
+        await updater.install()
+        await updater.enqueue(change)
+        expect((await updater.runNextBatch()).ran).toBe('change')
+        const actors = ['a', 'b', 'c'].map((name) => new Actor(name, database))
+        for (const { actor, kind, batchSize } of steps) {
+          const one = actors[actor] as Actor
+          if (kind === 'commit') await one.commit(batchSize)
+          else await one[kind]()
+        }
+        for (const actor of actors) await actor.crash()
+        await updater.runToCompletion()
+        const { rows } = await database.pool.query('SELECT DISTINCT done FROM walked')
+        expect(rows).toEqual([{ done: 1 }])
+        expect(await updater.history()).toMatchObject([{ items: ROWS, progress: { walked: ROWS, changed: ROWS } }])
+        await updater.stop()
+        await database.dispose()
+      }),
+      { numRuns: postgres.version === 15 || postgres.version === 18 ? 8 : 2 },
+    )
+  }, 120_000)
+})

@@ -1,0 +1,303 @@
+import type { Socket } from 'node:net'
+import type pg from 'pg'
+import {
+  backfill,
+  BackgroundUpdater,
+  defineUpdate,
+  deleteRows,
+  noPace,
+  type Pace,
+  type UpdateDefinition,
+} from 'evenkeel'
+import { fromPg, type FromPgOptions } from 'evenkeel/pg'
+import { fakeClock } from 'evenkeel/testing'
+import { beforeEach, expect, it, onTestFinished } from 'vitest'
+import { batchesOf } from '../support/walks.js'
+import { describePostgres, type TestDatabase } from '../support/postgres.js'
+
+type AnyUpdate = UpdateDefinition<never, never>
+
+/** A pool of one connection that counts how often it writes after it has read: the round trips. */
+function countingPool(database: TestDatabase): { readonly pool: pg.Pool; take(): number } {
+  const pool = database.openPool({ max: 1 })
+  let trips = 0
+  let answered = true
+  pool.on('connect', (client) => {
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
+    const write = stream._write.bind(stream)
+    const writev = stream._writev?.bind(stream)
+    const count = () => {
+      if (answered) trips += 1
+      answered = false
+    }
+    stream._write = (...given) => (count(), write(...given))
+    stream._writev = (...given) => (count(), writev?.(...given))
+    stream.on('data', () => {
+      answered = true
+    })
+  })
+  return {
+    pool,
+    take() {
+      const taken = trips
+      trips = 0
+      return taken
+    },
+  }
+}
+
+describePostgres('the hot path', (postgres) => {
+  let database: TestDatabase
+  /** The pool of the last `tripsOf()`. */
+  let latest: { readonly pool: pg.Pool }
+
+  beforeEach(async () => {
+    database = await postgres.freshDatabase()
+    await database.pool.query('CREATE TABLE items (id bigint PRIMARY KEY, value integer NOT NULL DEFAULT 0)')
+    await database.pool.query('INSERT INTO items (id) SELECT generate_series(1, 100)')
+  })
+
+  /** Round trips of each batch of the loop that start() runs. */
+  async function tripsOf(update: AnyUpdate, options: FromPgOptions = {}, pace: Pace = noPace()): Promise<number[]> {
+    const counting = countingPool(database)
+    latest = counting
+    const updater = new BackgroundUpdater<never>({
+      database: fromPg(counting.pool, options) as never,
+      updates: [update],
+      tuner: batchesOf(10),
+      pace,
+    })
+    onTestFinished(() => updater.stop())
+    await updater.install()
+    await updater.enqueue(update)
+    const trips: number[] = []
+    updater.on('batch:success', () => trips.push(counting.take()))
+    const complete = new Promise((resolve) => updater.once('update:complete', resolve))
+    await updater.start()
+    await complete
+    await updater.stop()
+    return trips
+  }
+
+  // BEGIN with settings, fence and the bound of the range; the UPDATE; the progress with COMMIT. Two could not tell how
+  // many rows the range has before they are locked; a queue that is looked at in a statement of its own would be four.
+  it('takes three round trips for a batch of backfill', async () => {
+    const trips = await tripsOf(backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }))
+    expect(trips).toHaveLength(10)
+    expect(trips.slice(2, -1)).toEqual(Array(7).fill(3))
+    const { rows } = await database.pool.query('SELECT DISTINCT value FROM items')
+    expect(rows).toEqual([{ value: 1 }])
+  })
+
+  it('takes three round trips for a batch of deleteRows', async () => {
+    const options = { name: 'purge', table: 'items', where: 'id % 2 = 0', maxDeletes: 'unlimited' } as const
+    const trips = await tripsOf(deleteRows(options))
+    expect(trips.slice(2, -1)).toEqual(Array(7).fill(3))
+  })
+
+  it('takes two round trips for a batch that does nothing', async () => {
+    const empty = defineUpdate<never, { n: number }>({
+      name: 'empty',
+      progress: { n: 0 },
+      batch: async ({ progress: { n } }) => ({ items: 0, progress: { n: n + 1 }, done: n >= 5 }),
+    })
+    expect((await tripsOf(empty as AnyUpdate)).slice(1)).toEqual([2, 2, 2, 2, 2])
+  })
+
+  it('cuts a batch into small statements where the pace says so, and takes one round trip for each', async () => {
+    const sliced: Pace = {
+      ignoresSignals: true,
+      beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 0.001, restMs: 1 } }),
+    }
+    const trips = await tripsOf(backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }), {}, sliced)
+    // As the statements are never quick enough, at last each has one row; the bounds are asked for in a trip of their own.
+    expect(trips.slice(-3, -1)).toEqual([3 + 10, 3 + 10])
+    const { rows } = await database.pool.query('SELECT DISTINCT value FROM items')
+    expect(rows).toEqual([{ value: 1 }])
+  })
+
+  it('learns nothing about small statements from batches in one piece', async () => {
+    let asked = 0
+    const pace: Pace = {
+      ignoresSignals: true,
+      beforeBatch: () => ({ ms: 0, why: 'a test', ...(++asked > 3 ? { statements: { ms: 0.001, restMs: 0 } } : {}) }),
+    }
+    const trips = await tripsOf(backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }), {}, pace)
+    // The sixth batch in statements, which began with 100 rows and were halved with each: four statements for ten rows.
+    expect(trips.at(-2)).toBe(3 + 4)
+  })
+
+  it('counts the rests between small statements as time of the batch, but not as what its rows cost', async () => {
+    const costs: number[] = []
+    const fixed = batchesOf(10)
+    const updater = new BackgroundUpdater<never>({
+      database: fromPg(database.pool) as never,
+      updates: [backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } })],
+      tuner: (context) => {
+        const tuner = fixed(context)
+        return { ...tuner, next: () => 10, record: ({ durationMs }) => costs.push(durationMs) }
+      },
+      pace: {
+        ignoresSignals: true,
+        beforeBatch: () => ({ ms: 0, why: 'a test', targetMs: 10, statements: { ms: 0.001, restMs: 3 } }),
+      },
+      // Nothing but a rest takes time by this clock.
+      clock: fakeClock({ autoAdvance: true }),
+    })
+    onTestFinished(() => updater.stop())
+    const durations: number[] = []
+    updater.on('batch:success', ({ durationMs }) => durations.push(durationMs))
+    await updater.install()
+    await updater.enqueue('walk')
+    const complete = new Promise((resolve) => updater.once('update:complete', resolve))
+    await updater.start()
+    await complete
+    await updater.stop()
+    expect(durations.at(-1)).toBe(9 * 3)
+    expect(costs).toEqual(costs.map(() => 0))
+  })
+
+  it('keeps the limit of deleteRows over the statements of a batch: it is rolled back whole', async () => {
+    const sliced: Pace = {
+      ignoresSignals: true,
+      beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 0.001, restMs: 1 } }),
+    }
+    const updater = new BackgroundUpdater<never>({
+      database: fromPg(database.pool) as never,
+      updates: [deleteRows({ name: 'purge', table: 'items', where: 'id > 4', maxDeletes: 70 })],
+      tuner: batchesOf(10),
+      pace: sliced,
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+    })
+    await updater.install()
+    await updater.enqueue('purge')
+    onTestFinished(() => updater.stop())
+    await updater.start()
+    await expect(updater.waitFor('purge', { timeoutMs: 60_000 })).rejects.toThrow(/70/)
+    expect((await database.pool.query('SELECT count(*)::int AS n FROM items')).rows).toEqual([{ n: 34 }])
+  })
+
+  it('takes no more through a pooler, where nothing is prepared', async () => {
+    const update = backfill({ name: 'walk', table: 'items', set: { value: '1' } }) as AnyUpdate
+    expect((await tripsOf(update, { transactionPooler: true })).slice(2, -1)).toEqual(Array(7).fill(3))
+    const { pool } = latest
+    expect((await pool.query('SELECT name FROM pg_prepared_statements')).rows).toEqual([])
+  })
+
+  it('prepares the few texts that come with every batch, and survives that somebody deallocates them', async () => {
+    let deallocated = false
+    const update = defineUpdate<never, { n: number }>({
+      name: 'steps',
+      progress: { n: 0 },
+      batch: async ({ progress: { n }, query }) => {
+        if (n === 3 && !deallocated) {
+          deallocated = true
+          await query('DEALLOCATE ALL')
+        }
+        return { items: 1, progress: { n: n + 1 }, done: n >= 5 }
+      },
+    })
+    const { pool } = countingPool(database)
+    const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+    const options = { updates: [update as AnyUpdate], clock: fakeClock({ autoAdvance: true }), logger: quiet }
+    const updater = new BackgroundUpdater<never>({ database: fromPg(pool) as never, ...options })
+    await updater.install()
+    await updater.enqueue(update)
+    await updater.runNextBatch()
+    const prepared = (await pool.query<{ name: string }>('SELECT name FROM pg_prepared_statements')).rows
+    expect(prepared.length).toBeGreaterThan(1)
+    expect(prepared.every(({ name }) => name.startsWith('evenkeel_'))).toBe(true)
+    await updater.runToCompletion()
+    expect(deallocated).toBe(true)
+    expect(await updater.history()).toMatchObject([{ outcome: 'completed', failures: 0, batches: 6 }])
+  })
+
+  it('limits a batch by settings of its transaction alone, and says whose it is', async () => {
+    const names = ['application_name', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+    const shown = [...names, 'synchronous_commit'].map((name) => `current_setting('${name}') AS ${name}`).join(', ')
+    const seen: unknown[] = []
+    const update = defineUpdate({
+      name: 'größe',
+      lockTimeoutMs: 2_000,
+      batch: async ({ query }) => {
+        seen.push((await query(`SELECT ${shown}`)).rows[0])
+        return { items: 1, done: true }
+      },
+    }) as AnyUpdate
+    const pool = database.openPool({ max: 1 })
+    const options = { updates: [update], statementTimeoutMs: 5_000, idleInTransactionTimeoutMs: 0 }
+    const updater = new BackgroundUpdater<never>({ database: fromPg(pool) as never, ...options })
+    await updater.install()
+    await updater.enqueue(update)
+    const before = (await pool.query(`SELECT ${shown}`)).rows
+    await updater.runToCompletion()
+    expect(seen).toEqual([
+      {
+        application_name: 'evenkeel:gr??e',
+        statement_timeout: '5s',
+        lock_timeout: '2s',
+        idle_in_transaction_session_timeout: '0',
+        synchronous_commit: 'off',
+      },
+    ])
+    expect((await pool.query(`SELECT ${shown}`)).rows).toEqual(before)
+  })
+
+  it('waits for the disk at the end of an update, and with every batch when it is told to', async () => {
+    const commits: string[] = []
+    await database.pool.query(
+      `CREATE FUNCTION noting() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN RAISE WARNING 'commit %', current_setting('synchronous_commit'); RETURN NULL; END $$`,
+    )
+    const update = (name: string, asynchronousCommit?: boolean) =>
+      backfill({ name, table: 'items', set: { value: '1' }, asynchronousCommit }) as AnyUpdate
+    const updates = [update('default'), update('durable', false)]
+    const pool = database.openPool({ max: 1 })
+    pool.on('connect', (client) => client.on('notice', ({ message }) => commits.push(message ?? '')))
+    const settings = { updates, tuner: batchesOf(60) }
+    const updater = new BackgroundUpdater<never>({ database: fromPg(pool) as never, ...settings })
+    await updater.install()
+    // Deferred to the end of the transaction: what is set then is what COMMIT obeys.
+    await database.pool.query(
+      `CREATE CONSTRAINT TRIGGER noting AFTER UPDATE OR DELETE ON background_updates
+       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.lease_token IS NOT NULL) EXECUTE FUNCTION noting()`,
+    )
+    await updater.enqueue(updates[0] as AnyUpdate)
+    await updater.runToCompletion()
+    expect(commits).toEqual(['commit off', 'commit on'])
+    commits.length = 0
+    await updater.enqueue(updates[1] as AnyUpdate)
+    await updater.runToCompletion()
+    expect(new Set(commits)).toEqual(new Set(['commit on']))
+  })
+
+  it('does not use a bound that was read ahead for another progress', async () => {
+    const update = backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }) as AnyUpdate
+    const settings = { updates: [update], tuner: batchesOf(10), pace: noPace() }
+    const updater = new BackgroundUpdater<never>({ database: fromPg(database.openPool()) as never, ...settings })
+    onTestFinished(() => updater.stop())
+    await updater.install()
+    await updater.enqueue(update)
+    let batches = 0
+    const moved = new Promise<void>((resolve) => {
+      updater.on('batch:start', () => {
+        batches += 1
+        if (batches !== 4) return
+        // Somebody moves the walk on by hand while the runner remembers where it was.
+        void database.pool
+          .query(
+            `UPDATE background_updates
+             SET progress_json = jsonb_set(progress_json::jsonb, '{lower}', '["60"]')::text`,
+          )
+          .then(() => resolve())
+      })
+    })
+    const complete = new Promise((resolve) => updater.once('update:complete', resolve))
+    await updater.start()
+    await Promise.all([moved, complete])
+    const { rows } = await database.pool.query<{ most: number; least: number }>(
+      'SELECT max(value) AS most, min(value) FILTER (WHERE id > 70) AS least FROM items',
+    )
+    expect(rows).toEqual([{ most: 1, least: 1 }])
+  })
+})

@@ -1,0 +1,72 @@
+import { addConstraint, BackgroundUpdater, check, setNotNull, unique, validateConstraint } from 'evenkeel'
+import { fromPg } from 'evenkeel/pg'
+import type pg from 'pg'
+import { expect, it, onTestFinished } from 'vitest'
+import { memoryLogger } from '../engine/support.js'
+import { until } from '../support/indexes.js'
+import { describePostgres } from '../support/postgres.js'
+
+/** Changes of the schema that need a lock which no reader can share. */
+const CHANGES: readonly (readonly [name: string, change: (pool: pg.Pool) => Promise<unknown>])[] = [
+  [
+    'addConstraint',
+    (pool) =>
+      addConstraint(fromPg(pool), {
+        constraintName: 'positive',
+        table: 't',
+        constraint: check('value > 0'),
+        update: 'validate',
+      }),
+  ],
+  ['setNotNull', (pool) => runOne(pool, setNotNull({ name: 'required', table: 't', column: 'value' }) as never)],
+  [
+    'a unique constraint from its index',
+    (pool) =>
+      runOne(
+        pool,
+        validateConstraint({
+          name: 'once',
+          table: 't',
+          constraintName: 't_value_key',
+          constraint: unique(['value']),
+        }) as never,
+      ),
+  ],
+]
+
+async function runOne(pool: pg.Pool, update: never): Promise<void> {
+  const updater = new BackgroundUpdater({ database: fromPg(pool), updates: [update], logger: memoryLogger() })
+  onTestFinished(() => updater.stop())
+  await updater.enqueue(update)
+  await updater.runToCompletion()
+}
+
+const WAITING = `
+  SELECT FROM pg_locks
+  WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted`
+
+describePostgres('a change of the schema behind an old reader', (postgres) => {
+  it.each(CHANGES)('holds up no reader for longer than a try: %s', async (_, change) => {
+    const database = await postgres.freshDatabase()
+    const { pool } = database
+    await new BackgroundUpdater({ database: fromPg(pool), updates: [] }).install()
+    await pool.query(
+      'CREATE TABLE t (id int PRIMARY KEY, value int); INSERT INTO t SELECT n, n FROM generate_series(1, 9) AS n',
+    )
+    const reader = await database.openClient()
+    await reader.query('BEGIN; SELECT FROM t LIMIT 1')
+
+    let changed = false
+    const changing = change(pool).then(() => {
+      changed = true
+    })
+    // The old reader stays for as long as this goes on: without a limit on the lock, the second query would wait for ever.
+    for (let tries = 0; tries < 2; tries += 1) {
+      await until(pool, WAITING)
+      expect((await pool.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 9 }])
+      expect(changed).toBe(false)
+    }
+    await reader.query('COMMIT')
+    await changing
+  })
+})

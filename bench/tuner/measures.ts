@@ -1,5 +1,7 @@
 import type { Batch } from './plant.js'
 
+export { quantile } from '../measure/summary.js'
+
 /**
  * Batches until one is within 20 % of the target, counted from `from`; with `for` that many batches in a row must be.
  */
@@ -21,9 +23,3 @@ export const bias = (batches: readonly Batch[]): number => mean(batches.map(({ l
 export const worst = (batches: readonly Batch[]): number => Math.max(...batches.map(({ load }) => load))
 
 export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
-
-/** The value that `share` of the values don't exceed. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
-}

@@ -40,6 +40,13 @@ describePostgres('the test servers', (postgres) => {
     expect(await fresh.settle()).toEqual([])
   })
 
+  it('wait for a client that comes and is released when its test has ended', async () => {
+    const fresh = await postgres.freshDatabase()
+    const released = fresh.pool.connect().then((client) => client.release())
+    expect(await fresh.settle()).toEqual([])
+    await released
+  })
+
   it('drop a database that is disposed of', async () => {
     const fresh = await postgres.freshDatabase()
     await fresh.dispose()

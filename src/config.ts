@@ -1,7 +1,7 @@
 import type { Capabilities, Database, Dialect } from './databases/database.js'
 import { parseDatabaseUrl } from './databases/database-url.js'
 import { ConfigurationError } from './errors.js'
-import { describe, requireReadable, unknownOptionProblems } from './options.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from './options.js'
 import { resolveSettings, type UpdaterOptions } from './settings.js'
 
 /** What any adapter returns, whatever its transactions are. */
@@ -73,7 +73,7 @@ export function configuredDatabases(config: unknown, subject: string): Configure
   }
   const several = 'databases' in config
   const problems = several ? severalProblems(config) : databaseProblems(config, '')
-  if (problems.length > 0) throw new ConfigurationError(subject, problems)
+  refuseProblems(subject, problems)
   const entries = several
     ? Object.entries((config as unknown as DatabasesConfig).databases)
     : [['main', config] as const]

@@ -1,5 +1,5 @@
 import { ConfigurationError, EvenkeelError } from './errors.js'
-import { unknownOptionProblems, describe, requireReadable } from './options.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from './options.js'
 
 /** What a controller is told about the batch that wants to start. */
 export interface ControllerInfo {
@@ -48,7 +48,7 @@ export function checkController(controller: Controller): void {
     if (value === undefined || typeof value === 'function' || isSize(value)) continue
     problems.push(`${name} must be a whole number of at least 1 or a function, not ${describe(value)}`)
   }
-  if (problems.length > 0) throw new ConfigurationError('registerController', problems)
+  refuseProblems('registerController', problems)
 }
 
 /** What a controller said about one batch; `dispose` never throws. */

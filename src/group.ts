@@ -1,7 +1,8 @@
 import { ConfigurationError } from './errors.js'
-import { describe, requireReadable } from './options.js'
+import { describe, refuseProblems, requireReadable } from './options.js'
 import type { DatabaseStatus, Status } from './status.js'
-import type { BackgroundUpdater, StopOptions, UpdateReference } from './updater.js'
+import type { UpdateReference } from './update-reference.js'
+import type { BackgroundUpdater, StopOptions } from './updater.js'
 import type { CompletionResult } from './run-to-completion.js'
 import type { WaitOptions } from './wait-for.js'
 
@@ -39,7 +40,7 @@ export class BackgroundUpdaterGroup {
       byName.set(updater.databaseName, updater)
     }
     if (byName.size === 0) problems.push('give at least one updater')
-    if (problems.length > 0) throw new ConfigurationError('BackgroundUpdaterGroup', problems)
+    refuseProblems('BackgroundUpdaterGroup', problems)
     this.#updaters = byName
   }
 

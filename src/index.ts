@@ -1,10 +1,5 @@
-export {
-  BackgroundUpdater,
-  type NextBatchResult,
-  type SetOptions,
-  type StopOptions,
-  type UpdateReference,
-} from './updater.js'
+export { BackgroundUpdater, type NextBatchResult, type SetOptions, type StopOptions } from './updater.js'
+export type { UpdateReference } from './update-reference.js'
 export type { PaceReport, Why } from './explain.js'
 export type { StoredSetting } from './live/stored-settings.js'
 export type { AuditEntry } from './queue/audit.js'

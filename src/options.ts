@@ -49,6 +49,11 @@ export function requireOptions(subject: string, options: unknown): void {
   throw new ConfigurationError(subject, [`options must be an object, not ${describe(options)}`])
 }
 
+/** @throws ConfigurationError with all of them, if there are any */
+export function refuseProblems(subject: string, problems: readonly string[]): void {
+  if (problems.length > 0) throw new ConfigurationError(subject, problems)
+}
+
 /** A text that is left out or that any database can store. */
 export function textProblems(name: string, value: unknown): string[] {
   if (value === undefined) return []

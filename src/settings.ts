@@ -10,9 +10,10 @@ import {
   durationProblems,
   lanesProblems,
   methodProblems,
+  problemsFound,
+  refuseProblems,
   requireReadable,
   unknownOptionProblems,
-  problemsFound,
 } from './options.js'
 import { budgetProblems, type Budgets } from './pacing/budgets/budgets.js'
 import type { Pace } from './pacing/pace.js'
@@ -155,7 +156,7 @@ export function resolveSettings<Tx>(options: UpdaterOptions<Tx>): ResolvedSettin
   if (typeof options !== 'object' || options === null)
     throw new ConfigurationError('BackgroundUpdater', ['options must be an object'])
   const problems = problemsFound(() => problemsOf(options))
-  if (problems.length > 0) throw new ConfigurationError('BackgroundUpdater', problems)
+  refuseProblems('BackgroundUpdater', problems)
   const minBatchSize = options.minBatchSize ?? 1
   const maxBatchSize = options.maxBatchSize ?? Math.max(MAX_BATCH_SIZE, minBatchSize)
   return {

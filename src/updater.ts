@@ -1,64 +1,56 @@
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
-import { BatchRunners } from './batch/batch-runners.js'
+import type { BatchRunners } from './batch/batch-runners.js'
 import { checkController, type Controller } from './controller.js'
-import type { Database, Query } from './databases/database.js'
-import { WalCheckpoints } from './databases/wal-checkpoints.js'
+import type { Database } from './databases/database.js'
 import { ConfigurationError, NotQueuedError, UnknownUpdateError } from './errors.js'
 import { explainUpdate, type PaceReport, type Why } from './explain.js'
 import type { JsonValue } from './json.js'
 import { changeSettings, type ChangeOptions } from './live/change-settings.js'
-import { LiveSettings } from './live/live-settings.js'
+import type { LiveSettings } from './live/live-settings.js'
 import { readStoredSettings, type StoredSetting } from './live/stored-settings.js'
-import { UpdaterEmitter, type UpdaterEvents } from './observe/events.js'
+import type { UpdaterEmitter, UpdaterEvents } from './observe/events.js'
 import {
   closest,
   describe,
   durationProblems,
+  refuseProblems,
   requireOptions,
   requireReadable,
-  textProblems,
   unknownOptionProblems,
   wholeNumberProblems,
 } from './options.js'
-import { BackOffs } from './queue/back-off.js'
-import { Pacer } from './pacer.js'
-import { adaptivePace } from './pacing/adaptive-pace.js'
-import {
+import type { BackOffs } from './queue/back-off.js'
+import type { Pacer } from './pacer.js'
+import type {
+  AcceptingOptions,
+  EnqueueOptions,
   QueueControl,
-  type AcceptingOptions,
-  type EnqueueOptions,
-  type Reasoned,
-  type RetryOptions,
-  type RowDefaults,
+  Reasoned,
+  RetryOptions,
+  RowDefaults,
 } from './queue/control.js'
 import { readAudit, type AuditEntry } from './queue/audit.js'
 import { parseProgress } from './queue/row.js'
 import { readHistory, type HistoryEntry } from './queue/history.js'
-import { readOtherRunners } from './queue/other-runners.js'
-import { QueueReporter } from './queue/queue-reporter.js'
-import { QueueStore } from './queue/queue-store.js'
-import { Registry } from './registry.js'
+import type { QueueStore } from './queue/queue-store.js'
+import type { Onlooker } from './queue/reasons.js'
+import type { Readiness } from './readiness.js'
+import type { Registry } from './registry.js'
 import {
   completionProblems,
   runUntilComplete,
   type CompletionOptions,
   type CompletionResult,
 } from './run-to-completion.js'
-import { Runner } from './runner.js'
-import { checkInstallation, checkInstallationThrough, install, type InstallResult } from './schema/install.js'
-import { resolveSettings, type ResolvedSettings, type UpdaterOptions } from './settings.js'
-import { countedDatabase } from './signals/counted-database.js'
-import { resolveSignals } from './signals/option.js'
-import { SignalSampler } from './signals/sampler.js'
+import type { Runner } from './runner.js'
+import { checkInstallation, install, type InstallResult } from './schema/install.js'
+import type { ResolvedSettings, UpdaterOptions } from './settings.js'
 import { readStatus, type DatabaseStatus, type Status, type UpdatePerformance } from './status.js'
 import type { UpdateDefinition } from './updates/definition.js'
 import type { Preview } from './updates/preview/preview.js'
 import { runPreview } from './updates/preview/run-preview.js'
 import { waitForUpdates, waitProblems, type WaitOptions } from './wait-for.js'
-
-/** An update by its name or its definition. */
-export type UpdateReference = string | { readonly name: string }
+import { nameOf, type UpdateReference } from './update-reference.js'
+import { assembleParts } from './updater-parts.js'
 
 /** What `runNextBatch()` did. */
 export interface NextBatchResult {
@@ -101,6 +93,7 @@ export class BackgroundUpdater<Tx = unknown> {
   readonly owner: string
   readonly #settings: ResolvedSettings
   readonly #registry: Registry<Tx>
+  readonly #readiness: Readiness<Tx>
   readonly #store: QueueStore<Tx>
   readonly #control: QueueControl<Tx>
   readonly #events: UpdaterEmitter
@@ -108,94 +101,27 @@ export class BackgroundUpdater<Tx = unknown> {
   readonly #batches: BatchRunners<Tx>
   readonly #pacer: Pacer
   readonly #live: LiveSettings
+  readonly #onlooker: Onlooker
   readonly #runner: Runner<Tx>
-  #checkedRegistry = false
-  #checkedInstallation = false
 
   /** @throws ConfigurationError with every problem of the options */
   constructor(options: UpdaterOptions<Tx>) {
-    const chosen = resolveSettings(options)
-    const { databaseName, clock, leaseMs, logger, schema, owner } = chosen
-    this.databaseName = databaseName
+    const parts = assembleParts(options)
+    this.databaseName = parts.settings.databaseName
     this.database = options.database
-    this.owner = owner ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
-    this.#registry = new Registry(options.updates ?? [])
-    const { database, commits } = countedDatabase(options.database)
-    // A database that is silent for two leases is as good as away.
-    this.#store = new QueueStore(database, schema, 2 * leaseMs)
-    this.#events = new UpdaterEmitter(logger)
-    this.#control = new QueueControl(database, databaseName, this.#store, this.#events)
-    this.#backOffs = new BackOffs(clock)
-    const { dialect } = database
-    const { tables, read } = this.#store
-    this.#live = new LiveSettings({
-      databaseName,
-      dialect,
-      tables,
-      read,
-      clock,
-      events: this.#events,
-      log: logger,
-      changed: () => this.#turnPace(),
-    })
-    this.#settings = { ...chosen, changed: this.#live }
-    const checkpoints = dialect === 'sqlite' ? new WalCheckpoints(database, clock, this.#settings.targetMs) : null
-    const signals = new SignalSampler({
-      database,
-      databaseName,
-      signals: resolveSignals(this.#settings.signals, dialect),
-      own: {
-        commits,
-        otherRunners: (query) => readOtherRunners(query, this.#store.tables, this.owner),
-        busyWaits: () => database.busyWaits?.() ?? null,
-        backends: () => options.database.backends?.() ?? null,
-        batchRunning: () => this.#batches.current !== null,
-        checkpoints,
-      },
-      clock,
-      log: logger,
-    })
-    this.#pacer = new Pacer({
-      databaseName,
-      dialect,
-      pace: this.#settings.pace ?? adaptivePace(),
-      limits: this.#settings,
-      clock,
-      epochMs: Date.now,
-      events: this.#events,
-      signals,
-    })
-    this.#batches = new BatchRunners(
-      dialect === 'sqlite' ? 1 : lanesHere(this.#settings.lanes, options.updates ?? []),
-      {
-        around: { database, databaseName, store: this.#store, clock, log: logger, leaseMs },
-        settings: this.#settings,
-        owner: this.owner,
-        events: this.#events,
-        backOffs: this.#backOffs,
-        random: Math.random,
-        newToken: randomUUID,
-        committed: (sample) => this.#pacer.afterBatch(sample),
-        onMoreLanes: () => this.#runner.mayHaveWork(),
-      },
-    )
-    this.#events.on('batch:success', ({ durationMs }) => checkpoints?.batchEnded(durationMs))
-    this.#events.on('update:complete', () => checkpoints?.updateEnded())
-    const shared = { databaseName, store: this.#store, registry: this.#registry, events: this.#events }
-    this.#runner = new Runner({
-      ...shared,
-      owner: this.owner,
-      settings: this.#settings,
-      batches: this.#batches,
-      pacer: this.#pacer,
-      backOffs: this.#backOffs,
-      signals,
-      checkpoints,
-      live: this.#live,
-      reporter: new QueueReporter({ ...shared, onlooker: this.#onlooker(), log: logger }),
-      ready: () => this.#ready(),
-      random: Math.random,
-    })
+    this.owner = parts.owner
+    this.#settings = parts.settings
+    this.#registry = parts.registry
+    this.#readiness = parts.readiness
+    this.#store = parts.store
+    this.#control = parts.control
+    this.#events = parts.events
+    this.#backOffs = parts.backOffs
+    this.#batches = parts.batches
+    this.#pacer = parts.pacer
+    this.#live = parts.live
+    this.#onlooker = parts.onlooker
+    this.#runner = parts.runner
   }
 
   /** Creates or upgrades our own tables. Safe to call from any number of processes at once. */
@@ -234,7 +160,7 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Runs one batch now, without a pause. A batch that fails counts as run: see `status()`. */
   async runNextBatch(): Promise<NextBatchResult> {
-    await this.#ready()
+    await this.#readiness.ready()
     const ran = await this.#runner.runNext()
     return { ran, complete: await this.#store.isEmpty() }
   }
@@ -251,7 +177,7 @@ export class BackgroundUpdater<Tx = unknown> {
   ): Promise<CompletionResult> {
     requireOptions('runToCompletion', options)
     refuseProblems('runToCompletion', completionProblems(options))
-    await this.#ready()
+    await this.#readiness.ready()
     const names = options.names?.map(nameOf)
     const startedMs = this.#settings.clock.nowMs()
     let batches = 0
@@ -263,7 +189,7 @@ export class BackgroundUpdater<Tx = unknown> {
     this.#events.on('batch:success', count)
     try {
       const completed = await this.#runner.complete(options.signal, (steps, signal) =>
-        runUntilComplete(this.#store, this.databaseName, this.#onlooker(), { names, signal }, steps),
+        runUntilComplete(this.#store, this.databaseName, this.#onlooker, { names, signal }, steps),
       )
       return { completed, batches, items, durationMs: this.#settings.clock.nowMs() - startedMs }
     } finally {
@@ -276,7 +202,7 @@ export class BackgroundUpdater<Tx = unknown> {
     requireReadable('waitFor', names)
     requireOptions('waitFor', options)
     refuseProblems('waitFor', waitProblems(options))
-    await this.#ready()
+    await this.#readiness.ready()
     const list = (Array.isArray(names) ? (names as readonly UpdateReference[]) : [names as UpdateReference]).map(nameOf)
     const deadline = options.timeoutMs === undefined ? Infinity : performance.now() + options.timeoutMs
     await waitForUpdates(this.#store, list, options, async () => {
@@ -291,14 +217,14 @@ export class BackgroundUpdater<Tx = unknown> {
   /** True when none of the names is in the queue. Always asked of the database. */
   async hasCompleted(...names: readonly UpdateReference[]): Promise<boolean> {
     const list = names.map(nameOf)
-    await this.#installed()
+    await this.#readiness.installed()
     if (list.length === 0) return this.#store.isEmpty()
     return (await this.#store.queuedAmong(list)).size === 0
   }
 
   /** The update whose batch is running, here or in another process; null when none is. */
   async currentUpdate(): Promise<string | null> {
-    await this.#installed()
+    await this.#readiness.installed()
     return this.#batches.current ?? (await this.#store.rows()).find((row) => row.holder !== null)?.name ?? null
   }
 
@@ -308,7 +234,7 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** The status of this one database, without the frame that `status()` puts round it. */
   async databaseStatus(): Promise<DatabaseStatus> {
-    await this.#installed()
+    await this.#readiness.installed()
     return readStatus({
       database: this.database,
       store: this.#store,
@@ -332,7 +258,7 @@ export class BackgroundUpdater<Tx = unknown> {
     requireOptions('history', options)
     const { limit = 100 } = options
     refuseProblems('history', wholeNumberProblems('limit', limit))
-    await this.#installed()
+    await this.#readiness.installed()
     return readHistory(this.#store.read, this.#store.tables, limit)
   }
 
@@ -345,7 +271,7 @@ export class BackgroundUpdater<Tx = unknown> {
   async enqueue(update: UpdateReference, options: EnqueueOptions<Tx> = {}): Promise<boolean> {
     requireOptions('enqueue', options)
     const { tx } = options
-    await this.#installed(tx === undefined ? undefined : this.#store.within(tx))
+    await this.#readiness.installed(tx === undefined ? undefined : this.#store.within(tx))
     const written = await this.#control.enqueue(this.#defaultsOf(update), options)
     this.#runner.mayHaveWork()
     return written
@@ -371,7 +297,7 @@ export class BackgroundUpdater<Tx = unknown> {
     const name = nameOf(update)
     const definition = this.#definitionOf(update)
     if (definition === undefined) throw new UnknownUpdateError(name, closest(name, this.#registry.names))
-    await this.#installed()
+    await this.#readiness.installed()
     const saved = await this.#store.progressOf(this.#store.read, name)
     const progress = saved === null ? definition.initialProgress : parseProgress(name, saved)
     return runPreview(this.database, definition, progress, { timeoutMs, rows })
@@ -379,13 +305,13 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Keeps an update from running its next batch, until `resume`. */
   async pause(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
-    await this.#installed()
+    await this.#readiness.installed()
     await this.#control.pause(nameOf(update), reason)
   }
 
   /** Lets a paused update go on. `acceptChanges` is for one whose definition has changed since its first batch. */
   async resume(update: UpdateReference, options: Reasoned & AcceptingOptions = {}): Promise<void> {
-    await this.#installed()
+    await this.#readiness.installed()
     const fingerprint = this.#definitionOf(update)?.fingerprint
     await this.#control.resume({ name: nameOf(update), fingerprint }, options)
     this.#runner.mayHaveWork()
@@ -394,7 +320,7 @@ export class BackgroundUpdater<Tx = unknown> {
   /** Takes an update out of the queue; the running batch is rolled back, committed batches stay. */
   async cancel(update: UpdateReference, reason: Reasoned = {}): Promise<void> {
     const name = nameOf(update)
-    await this.#installed()
+    await this.#readiness.installed()
     await this.#control.cancel(name, reason)
     this.#batches.cancel(name)
     this.#runner.mayHaveWork()
@@ -402,7 +328,7 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Clears the failures of an update, so that it runs again from its last committed batch. */
   async retry(update: UpdateReference, options: RetryOptions = {}): Promise<void> {
-    await this.#installed()
+    await this.#readiness.installed()
     await this.#control.retry(this.#defaultsOf(update), options)
     this.#backOffs.clear(nameOf(update))
     this.#runner.mayHaveWork()
@@ -423,7 +349,7 @@ export class BackgroundUpdater<Tx = unknown> {
    * }
    */
   async set(changes: Readonly<Record<string, JsonValue>>, options: SetOptions = {}): Promise<void> {
-    await this.#installed()
+    await this.#readiness.installed()
     const { update, ...reasoned } = options
     const name = update === undefined ? undefined : nameOf(update)
     if (name !== undefined) await this.#requireKnown(name)
@@ -439,14 +365,14 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** The settings that were changed with `set()` and are stored. */
   async settings(): Promise<StoredSetting[]> {
-    await this.#installed()
+    await this.#readiness.installed()
     return [...(await readStoredSettings(this.#store.read, this.#store.tables)).values()]
   }
 
   /** Who changed what and why, newest first. `limit` defaults to 100. */
   async audit({ limit = 100 }: { readonly limit?: number } = {}): Promise<AuditEntry[]> {
     refuseProblems('audit', wholeNumberProblems('limit', limit))
-    await this.#installed()
+    await this.#readiness.installed()
     return readAudit(this.#store.read, this.#store.tables, limit)
   }
 
@@ -467,13 +393,13 @@ export class BackgroundUpdater<Tx = unknown> {
 
   /** Switches all updates of the database off, in every process and after restarts, until `enable`. */
   async disable(reason: Reasoned = {}): Promise<void> {
-    await this.#installed()
+    await this.#readiness.installed()
     await this.#control.disable(reason)
     this.#runner.lookAgain()
   }
 
   async enable(): Promise<void> {
-    await this.#installed()
+    await this.#readiness.installed()
     await this.#control.enable()
     this.#runner.lookAgain()
   }
@@ -511,35 +437,10 @@ export class BackgroundUpdater<Tx = unknown> {
     return this
   }
 
-  /** Before anything runs here. */
-  async #ready(): Promise<void> {
-    if (!this.#checkedRegistry) this.#registry.check(this.database)
-    // Asked before every batch: with 10⁵ handlers that took longer than the batch.
-    this.#checkedRegistry = true
-    await this.#installed()
-  }
-
-  // Asked once: without our tables everything else would be an error of SQL that nobody understands.
-  async #installed(query: Query = this.#store.read): Promise<void> {
-    if (this.#checkedInstallation) return
-    await checkInstallationThrough(query, this.databaseName, this.#store.tables)
-    this.#checkedInstallation = true
-  }
-
-  #turnPace(): void {
-    const { budgets, windows } = this.#settings
-    const limits = { budgets: { ...budgets, ...this.#live.budgets }, windows: this.#live.windows ?? windows }
-    this.#pacer.turn(this.#live.pace, limits)
-  }
-
   async #requireKnown(name: string): Promise<void> {
     if (this.#registry.has(name)) return
     const queued = (await this.#store.rows()).map((row) => row.name)
     if (!queued.includes(name)) throw new UnknownUpdateError(name, closest(name, [...this.#registry.names, ...queued]))
-  }
-
-  #onlooker() {
-    return { owner: this.owner, hasHandler: (name: string) => this.#registry.has(name) }
   }
 
   #definitionOf(update: UpdateReference): UpdateDefinition | undefined {
@@ -565,21 +466,6 @@ export class BackgroundUpdater<Tx = unknown> {
   }
 }
 
-// As many loops as the update with the most lanes needs; one doesn't need more than it wants.
-function lanesHere<Tx>(lanes: number, updates: readonly UpdateDefinition<Tx, never>[]): number {
-  return Math.max(lanes, ...updates.map((update) => (update.oneShot ? 1 : (update.lanes?.wanted ?? 1))))
-}
-
-function nameOf(update: UpdateReference): string {
-  requireReadable('update', update)
-  const name: unknown = typeof update === 'string' ? update : update?.name
-  if (typeof name !== 'string' || name === '') {
-    throw new ConfigurationError('update', [`give the name of an update or its definition, not ${describe(update)}`])
-  }
-  refuseProblems('update', textProblems('the name', name))
-  return name
-}
-
 // Not thrown: stop() rejects, and shares its promise.
 function graceOf(options: StopOptions): number | ConfigurationError {
   try {
@@ -590,8 +476,4 @@ function graceOf(options: StopOptions): number | ConfigurationError {
   } catch (error) {
     return error as ConfigurationError
   }
-}
-
-function refuseProblems(subject: string, problems: readonly string[]): void {
-  if (problems.length > 0) throw new ConfigurationError(subject, problems)
 }

@@ -1,5 +1,5 @@
+import { refuseProblems } from '../options.js'
 import type { Dialect } from '../databases/database.js'
-import { ConfigurationError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import { encodeProgress } from '../queue/progress.js'
 import { updateNameProblems } from '../queue/update-name.js'
@@ -21,7 +21,7 @@ export function enqueueSql(dialect: Dialect, schema: string | undefined, row: Ro
     ...updateNameProblems('the name', row.name),
     ...row.dependsOn.flatMap((name) => updateNameProblems('--depends-on', name)),
   ]
-  if (problems.length > 0) throw new ConfigurationError('enqueue', problems)
+  refuseProblems('enqueue', problems)
   const values: [column: string, value: string][] = [['update_name', literal(row.name)]]
   const progress = encodeProgress(row.name, row.progress)
   if (progress !== '{}') values.push(['progress_json', literal(progress)])

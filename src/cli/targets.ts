@@ -4,7 +4,7 @@ import type { Database, Dialect } from '../databases/database.js'
 import { parseDatabaseUrl } from '../databases/database-url.js'
 import { classifyError } from '../databases/error-class.js'
 import { ConfigurationError, EvenkeelError } from '../errors.js'
-import { closest, databaseProblems } from '../options.js'
+import { closest, databaseProblems, refuseProblems } from '../options.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 import { findConfig } from './config/find-config.js'
 import { loadConfig } from './config/load-config.js'
@@ -128,7 +128,7 @@ async function made(databaseName: string, make: () => unknown): Promise<Database
     )
   }
   const problems = databaseProblems(database)
-  if (problems.length > 0) throw new ConfigurationError(subject, problems)
+  refuseProblems(subject, problems)
   return database as Database<never>
 }
 

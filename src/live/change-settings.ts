@@ -1,7 +1,6 @@
 import type { Database } from '../databases/database.js'
-import { ConfigurationError } from '../errors.js'
 import type { JsonValue } from '../json.js'
-import { describe, unknownOptionProblems } from '../options.js'
+import { describe, refuseProblems, unknownOptionProblems } from '../options.js'
 import { addToAudit } from '../queue/audit.js'
 import type { QueueStore } from '../queue/queue-store.js'
 import { queueStatements } from '../queue/statements.js'
@@ -34,7 +33,7 @@ export async function changeSettings<Tx>(
       problems.push(...changeProblems(key, value, update, database.dialect))
     }
   }
-  if (problems.length > 0) throw new ConfigurationError('set', problems)
+  refuseProblems('set', problems)
   const { tables } = store
   await database.transaction(async (tx) => {
     const query = store.within(tx)

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js'
-import { describe, requireReadable } from '../options.js'
+import { describe, refuseProblems, requireReadable } from '../options.js'
 import type { Pace } from './pace.js'
 
 // The longest delay that a timer of Node takes.
@@ -20,7 +20,7 @@ export function fixedPace(options: { readonly sleepMs?: number } = {}): Pace {
   if (!Number.isFinite(sleepMs) || sleepMs < 0 || sleepMs > MAX_SLEEP_MS) {
     problems.push(`sleepMs must be a number of milliseconds from 0 to ${MAX_SLEEP_MS}, not ${describe(sleepMs)}`)
   }
-  if (problems.length > 0) throw new ConfigurationError('fixedPace', problems)
+  refuseProblems('fixedPace', problems)
   const pause = { ms: sleepMs, why: `sleeps ${sleepMs} ms before every batch` }
   return { ignoresSignals: true, beforeBatch: () => pause }
 }

@@ -1,8 +1,8 @@
 import type { Database } from '../databases/database.js'
-import { AlreadyQueuedError, ConfigurationError, NotQueuedError } from '../errors.js'
+import { AlreadyQueuedError, NotQueuedError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import type { UpdaterEmitter } from '../observe/events.js'
-import { describe, requireOptions, textProblems, unknownOptionProblems } from '../options.js'
+import { describe, refuseProblems, requireOptions, textProblems, unknownOptionProblems } from '../options.js'
 import { enqueueRow } from './enqueue.js'
 import { encodeProgress } from './progress.js'
 import type { QueueStore } from './queue-store.js'
@@ -175,7 +175,7 @@ function checkReasoned(verb: string, reasoned: Reasoned): Reasoned {
     ...textProblems('by', reasoned.by),
     ...textProblems('reason', reasoned.reason),
   ]
-  if (problems.length > 0) throw new ConfigurationError(verb, problems)
+  refuseProblems(verb, problems)
   return reasoned
 }
 
@@ -187,7 +187,7 @@ function checkResume<Options extends Reasoned & AcceptingOptions>(options: Optio
     ...textProblems('reason', options.reason),
     ...switchProblems('acceptChanges', options.acceptChanges),
   ]
-  if (problems.length > 0) throw new ConfigurationError('resume', problems)
+  refuseProblems('resume', problems)
   return options
 }
 
@@ -205,7 +205,7 @@ function checkRetry(options: RetryOptions): RetryOptions {
     ...switchProblems('quarantined', options.quarantined),
     ...switchProblems('acceptChanges', options.acceptChanges),
   ]
-  if (problems.length > 0) throw new ConfigurationError('retry', problems)
+  refuseProblems('retry', problems)
   return options
 }
 
@@ -226,5 +226,5 @@ function checkEnqueue<Tx>(name: string, options: EnqueueOptions<Tx>): void {
   const names = typeof dependsOn === 'string' ? [dependsOn] : (dependsOn ?? [])
   if (!Array.isArray(names)) problems.push('dependsOn must be a name or an array of names')
   else problems.push(...names.flatMap((dependency) => updateNameProblems('dependsOn', dependency)))
-  if (problems.length > 0) throw new ConfigurationError(`enqueue ${describe(name)}`, problems)
+  refuseProblems(`enqueue ${describe(name)}`, problems)
 }

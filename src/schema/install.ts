@@ -1,7 +1,7 @@
 import type { Database, Query } from '../databases/database.js'
 import { quoteIdentifier } from '../databases/identifier.js'
-import { ConfigurationError, NotInstalledError, VersionMismatchError } from '../errors.js'
-import { describe, requireReadable, unknownOptionProblems } from '../options.js'
+import { NotInstalledError, VersionMismatchError } from '../errors.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
 import { adoptExistingQueue } from './adopt.js'
 import { CURRENT_REVISION, recordRevision, revisionsOf, revisionTable } from './revisions.js'
 import { tablesOf, TABLE_NAMES, type Tables } from './tables.js'
@@ -81,7 +81,7 @@ export async function checkInstallationThrough(query: Query, databaseName: strin
 export function installSql(dialect: 'postgres' | 'sqlite', options: { readonly schema?: string } = {}): string {
   requireReadable('installSql', options)
   const problems = sqlProblems(dialect, options)
-  if (problems.length > 0) throw new ConfigurationError('installSql', problems)
+  refuseProblems('installSql', problems)
   const tables = tablesOf(dialect, options.schema)
   const schema =
     dialect === 'postgres' && options.schema !== undefined

@@ -1,5 +1,4 @@
-import { ConfigurationError } from '../errors.js'
-import { describe, durationProblems, requireReadable, unknownOptionProblems } from '../options.js'
+import { describe, durationProblems, refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
 import type { SignalKind, SignalSample, Verdict } from '../pacing/reading.js'
 import type { Signal, SignalContext } from './signal.js'
 import { digits } from './units.js'
@@ -47,7 +46,7 @@ const OPTIONS = ['name', 'sample', 'kind', 'intervalMs', 'timeoutMs', 'threshold
 export function signal(options: SignalOptions): Signal {
   requireReadable('signal', options)
   const problems = problemsOf(options)
-  if (problems.length > 0) throw new ConfigurationError(`signal ${describe(options?.name)}`, problems)
+  refuseProblems(`signal ${describe(options?.name)}`, problems)
   const { name, sample, threshold, kind = 'gauge', intervalMs = 1_000, timeoutMs = 1_000 } = options
   const ask = async (context: SignalContext) => checked(await sample(context), threshold)
   return { name, kind, intervalMs, timeoutMs, shared: false, open: () => ask }

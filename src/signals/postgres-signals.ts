@@ -1,5 +1,4 @@
-import { ConfigurationError } from '../errors.js'
-import { describe, requireReadable, unknownOptionProblems } from '../options.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
 import { activeBackends } from './postgres/active-backends.js'
 import { archiver } from './postgres/archiver.js'
 import { databaseGrowth } from './postgres/database-growth.js'
@@ -90,7 +89,7 @@ export function postgresSignals(options: PostgresSignalsOptions = {}): SignalSet
     ...(usable.databaseGrowth === undefined ? [] : [databaseGrowth(usable.databaseGrowth)]),
   ]
   problems.push(...offProblems((options as PostgresSignalsOptions | null)?.off, signals))
-  if (problems.length > 0) throw new ConfigurationError('postgresSignals', problems)
+  refuseProblems('postgresSignals', problems)
   return { dialect: 'postgres', signals: without(signals, options.off) }
 }
 

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.js'
-import { requireReadable, unknownOptionProblems } from '../options.js'
+import { refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
 import { offProblems, thresholdProblems, without, type SignalSet } from './signal-set.js'
 import { busyWriters } from './sqlite/busy-writers.js'
 import { sqliteForeground } from './sqlite/foreground.js'
@@ -42,6 +42,6 @@ export function sqliteSignals(options: SqliteSignalsOptions = {}): SignalSet {
     ...NUMBERS.flatMap((name) => thresholdProblems(name, options[name])),
     ...offProblems(options.off, signals),
   ]
-  if (problems.length > 0) throw new ConfigurationError('sqliteSignals', problems)
+  refuseProblems('sqliteSignals', problems)
   return { dialect: 'sqlite', signals: without(signals, options.off) }
 }

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.js'
-import { ConfigurationError } from '../errors.js'
-import { describe, requireReadable, unknownOptionProblems } from '../options.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
 
 /** A clock that moves only when it is told to, for tests of pauses and of batch sizes. */
 export interface FakeClock extends Clock {
@@ -32,7 +31,7 @@ export function fakeClock(options: { readonly startMs?: number; readonly autoAdv
     typeof options === 'object' && options !== null
       ? unknownOptionProblems(options, ['startMs', 'autoAdvance'])
       : [`options must be an object, not ${describe(options)}`]
-  if (problems.length > 0) throw new ConfigurationError('fakeClock', problems)
+  refuseProblems('fakeClock', problems)
   const { startMs = 0, autoAdvance = false } = options
   let now = startMs
   const sleeps: number[] = []

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from '../../errors.js'
-import { describe, methodProblems, requireReadable, unknownOptionProblems } from '../../options.js'
+import { describe, methodProblems, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 import type { BusyWaits, Database, QueryResult, Session, TransactionOptions } from '../database.js'
 import { SerialConnection } from './serial-connection.js'
 
@@ -44,7 +44,7 @@ export function fromBetterSqlite3<Handle extends BetterSqlite3Database = BetterS
   const own = typeof source === 'string'
   const problems = optionProblems(options)
   if (!own) problems.push(...methodProblems('the database', source ?? null, ['prepare', 'exec', 'pragma', 'close']))
-  if (problems.length > 0) throw new ConfigurationError('fromBetterSqlite3', problems)
+  refuseProblems('fromBetterSqlite3', problems)
   const busyTimeoutMs = options.busyTimeoutMs ?? 5_000
   const handle = own ? open<Handle>(source) : source
   return new BetterSqlite3Adapter(handle, own, busyTimeoutMs)

@@ -1,5 +1,5 @@
 import { ConfigurationError, TransactionRolledBackError } from '../../errors.js'
-import { methodProblems, requireReadable } from '../../options.js'
+import { methodProblems, refuseProblems, requireReadable } from '../../options.js'
 import { withinTime } from '../time-limit.js'
 import { StatementCancel } from './statement-cancel.js'
 import type {
@@ -49,7 +49,7 @@ export function fromPg<Pool extends PgPool>(
 ): Database<ClientOf<Pool> & PgClient> {
   requireReadable('fromPg', options)
   const problems = [...methodProblems('the pool', pool ?? null, POOL_METHODS), ...fromPgProblems(options)]
-  if (problems.length > 0) throw new ConfigurationError('fromPg', problems)
+  refuseProblems('fromPg', problems)
   return new PgDatabase(pool, options) as unknown as Database<ClientOf<Pool> & PgClient>
 }
 

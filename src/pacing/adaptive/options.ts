@@ -1,6 +1,5 @@
 import type { PaceDialect } from '../pace.js'
-import { ConfigurationError } from '../../errors.js'
-import { closest, describe, requireReadable, unknownOptionProblems } from '../../options.js'
+import { closest, describe, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 import { PRESETS, type PaceKnobs, type PacePreset } from './presets.js'
 
 /** Options of `adaptivePace()`. Most users need `preset` alone. */
@@ -30,7 +29,7 @@ export const KNOB_NAMES = Object.keys(RANGES) as (keyof PaceKnobs)[]
 export function checkedOptions(options: AdaptivePaceOptions): AdaptivePaceOptions {
   requireReadable('adaptivePace', options)
   const problems = paceProblems(options)
-  if (problems.length > 0) throw new ConfigurationError('adaptivePace', problems)
+  refuseProblems('adaptivePace', problems)
   return options
 }
 

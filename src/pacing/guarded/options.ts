@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../errors.js'
-import { describe, requireReadable, unknownOptionProblems } from '../../options.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 
 /** Options of `guardedTuner()`. Every one has a default that simulation chose; most users need none. */
 export interface GuardedTunerOptions {
@@ -66,7 +66,7 @@ export function guardedSettings(options: GuardedTunerOptions = {}): GuardedSetti
     problems.push(`${name} must be ${wanted(SETTINGS[name])}, not ${describe(value)}`)
     return [name, SETTINGS[name].standard]
   })
-  if (problems.length > 0) throw new ConfigurationError('guardedTuner', problems)
+  refuseProblems('guardedTuner', problems)
   return Object.fromEntries(chosen) as GuardedSettings
 }
 

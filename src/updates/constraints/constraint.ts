@@ -1,6 +1,5 @@
 import { identifierProblem, type TableName } from '../../databases/identifier.js'
-import { ConfigurationError } from '../../errors.js'
-import { describe, requireReadable, unknownOptionProblems } from '../../options.js'
+import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 import { columnListProblems, tableProblems } from '../walk/options.js'
 
 /** What happens to a row when the row that it refers to is deleted or gets another key. */
@@ -76,7 +75,7 @@ export interface ForeignKeyOptions {
 export function foreignKey(options: ForeignKeyOptions): ForeignKeyConstraint {
   requireReadable('foreignKey', options)
   const problems = isObject(options) ? foreignKeyProblems(options) : ['options must be an object']
-  if (problems.length > 0) throw new ConfigurationError('foreignKey', problems)
+  refuseProblems('foreignKey', problems)
   const { columns, references, onDelete = 'no action', onUpdate = 'no action', deferrable = false } = options
   return Object.freeze({
     kind: 'foreignKey',
@@ -95,7 +94,7 @@ export function foreignKey(options: ForeignKeyOptions): ForeignKeyConstraint {
  */
 export function notNull(column: string): NotNullConstraint {
   const problems = nameProblems('column', column)
-  if (problems.length > 0) throw new ConfigurationError('notNull', problems)
+  refuseProblems('notNull', problems)
   return Object.freeze({ kind: 'notNull', column })
 }
 
@@ -117,7 +116,7 @@ export function check(expression: string, options: { readonly columns?: readonly
   }
   const columns = isObject(options) ? options.columns : undefined
   if (columns !== undefined) problems.push(...columnListProblems('columns', columns))
-  if (problems.length > 0) throw new ConfigurationError('check', problems)
+  refuseProblems('check', problems)
   return Object.freeze({ kind: 'check', expression, columns: columns ? Object.freeze([...columns]) : null })
 }
 
@@ -130,7 +129,7 @@ export function check(expression: string, options: { readonly columns?: readonly
 export function unique(columns: readonly string[]): UniqueConstraint {
   requireReadable('unique', columns)
   const problems = columnListProblems('columns', columns)
-  if (problems.length > 0) throw new ConfigurationError('unique', problems)
+  refuseProblems('unique', problems)
   return Object.freeze({ kind: 'unique', columns: Object.freeze([...columns]) })
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Backfiller } from '../contestants/backfiller.js'
 import { SET_TOTAL, SUBJECT, type PostgresSubject } from './subject.js'
@@ -26,11 +27,15 @@ export const singleUpdate: Backfiller<PostgresSubject> = {
     }),
 }
 
-/** What one writes oneself: keyset batches of a fixed size, each its own transaction, statements prepared, no pause. */
-export function keysetLoop(batchSize: number): Backfiller<PostgresSubject> {
+/**
+ * What one writes oneself: keyset batches of a fixed size, each its own transaction, statements prepared, and after each
+ * of them `restMs` or nothing.
+ */
+export function keysetLoop(batchSize: number, restMs = 0): Backfiller<PostgresSubject> {
+  const size = `hand-written loop, ${batchSize.toLocaleString('en-US')} rows`
   return {
-    key: 'loop',
-    title: `hand-written loop, ${batchSize.toLocaleString('en-US')} rows`,
+    key: restMs === 0 ? 'loop' : 'loop-with-rests',
+    title: restMs === 0 ? size : `${size}, ${restMs} ms rest`,
     run: (subject, work, { passes = false } = {}) =>
       withClient(subject, async (client) => {
         work.start()
@@ -46,6 +51,7 @@ export function keysetLoop(batchSize: number): Backfiller<PostgresSubject> {
             })
             work.batch(rowCount ?? 0)
             lower = upper
+            if (restMs > 0) await setTimeout(restMs)
           }
         } while (passes && !work.stopped)
       }),

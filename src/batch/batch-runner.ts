@@ -1,24 +1,24 @@
-import { askPermission, ControllerError, type Controller, type Permission } from '../controller.js'
+import type { Controller, Permission } from '../controller.js'
 import { classifyError, wantsSmallerBatch } from '../databases/error-class.js'
 import { pipelinedTransaction } from '../databases/pipelined-transaction.js'
 import { BatchDeadlineError, LeaseLostError, StalledError, UpdaterAbortedError } from '../errors.js'
-import { describe } from '../options.js'
 import type { BatchLimits, PaceSample } from '../pacing/pace.js'
 import type { TunerDecision } from '../pacing/tuner.js'
-import { backOffMs } from '../queue/failure-policy.js'
+import type { ClaimedState } from '../queue/batch-record.js'
 import type { Lease } from '../queue/lease.js'
 import type { Waiting } from '../queue/reasons.js'
-import type { ClaimedState } from '../queue/batch-record.js'
 import { LaneChangedError } from '../queue/lane-store.js'
 import type { Precedence } from '../queue/queue-store.js'
-import { settingsOf } from '../settings.js'
+import { toError } from '../to-error.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 import { BatchPlanner } from './batch-planner.js'
 import { startHeartbeat } from './heartbeat.js'
 import { LaneTaker } from './lane-taker.js'
+import { LeaseHolder, type Held } from './lease-holder.js'
 import { logPreview } from './log-preview.js'
 import { refuseChangedDefinition } from './needs-decision.js'
 import { OvertakenError } from './overtaken.js'
+import { Permissions } from './permissions.js'
 import { recordFailure, type FailureParts } from './record-failure.js'
 import { runOneShot } from './run-one-shot.js'
 import { HandlerConnectionError } from './handler-connection.js'
@@ -41,34 +41,18 @@ export interface BatchRunnerParts<Tx> extends FailureParts<Tx> {
 /** What came of asking for a batch. */
 export type BatchOutcome = 'ran' | 'not run' | 'overtaken'
 
-interface Held {
-  readonly lease: Lease
-  readonly claimed: ClaimedState
-  /** Null before the first batch under this lease. */
-  work: Work | null
-}
-
 /** Takes leases and runs batches, one at a time, and records what came of them. */
 export class BatchRunner<Tx> {
-  controller: Controller | null = null
-  /** The update whose controller is being asked, for status. */
-  waitingForController: string | null = null
   /** The update whose batch is running. */
   current: string | null = null
   readonly #parts: BatchRunnerParts<Tx>
   readonly #planner: BatchPlanner<Tx>
-  // Invariant: the lease of the update that ran last; it is released before another is claimed.
-  #held: Held | null = null
+  readonly #permissions: Permissions<Tx>
   readonly #lanes: LaneTaker<Tx>
-  // A lane that was lost together with the connection: its lease is still there, and nobody has its token but we.
-  #abandoned: Lease | null = null
+  readonly #holder: LeaseHolder<Tx>
   // Updates whose options were held against the catalogue in this process.
   readonly #checked = new Set<string>()
-  // How often the controller refused each update in a row, and its last error.
-  readonly #refusals = new Map<string, { readonly times: number; readonly error: Error }>()
   #cancelCurrent: AbortController | null = null
-  // Settles when the heartbeat of the last batch is over; who releases the lease wants nothing left running.
-  #lastBeat: Promise<void> = Promise.resolve()
   // What the last batch failed with, for the controller; undefined when it was committed.
   #batchError: Error | undefined
   // Failed batches of any update since the last one that was committed, for strict mode.
@@ -77,7 +61,18 @@ export class BatchRunner<Tx> {
   constructor(parts: BatchRunnerParts<Tx>) {
     this.#parts = parts
     this.#planner = new BatchPlanner(parts.settings)
+    const { around, settings, backOffs, random } = parts
+    this.#permissions = new Permissions(around.databaseName, settings, backOffs, random)
     this.#lanes = new LaneTaker(parts)
+    this.#holder = new LeaseHolder(parts, this.#lanes)
+  }
+
+  get controller(): Controller | null {
+    return this.#permissions.controller
+  }
+
+  set controller(controller: Controller | null) {
+    this.#permissions.controller = controller
   }
 
   /**
@@ -96,13 +91,12 @@ export class BatchRunner<Tx> {
   ): Promise<BatchOutcome> {
     const held = await this.#hold(definition)
     if (held === null) return 'not run'
-    let permission: Permission | null = null
-    try {
-      permission = await this.#permission(definition, signals.stop)
-      if (permission === null) return 'not run'
-      this.#refusals.delete(definition.name)
-    } catch (error) {
-      await this.#delay(definition, error)
+    const permission = await this.#permissions.ask(definition, signals.stop)
+    if (permission === null) return 'not run'
+    if ('refused' in permission) {
+      const { refused: error } = permission
+      this.#parts.around.log.warn({ update: definition.name, error }, error.message)
+      await this.release()
       return 'not run'
     }
     let failure: unknown
@@ -123,22 +117,19 @@ export class BatchRunner<Tx> {
   }
 
   /** Gives the lease back; errors don't matter, for it runs out by itself. */
-  async release(): Promise<void> {
-    const held = this.#held
-    this.#held = null
-    await this.#lastBeat
-    if (held) await this.#parts.around.store.release(held.lease).catch(() => {})
+  release(): Promise<void> {
+    return this.#holder.release()
   }
 
   /** Whether this runner holds the update, or a lane of it, since its last batch. */
   holds(updateName: string): boolean {
-    return this.#held?.lease.updateName === updateName
+    return this.#holder.lease?.updateName === updateName
   }
 
   /** The update of which this runner holds a lane, or null. */
   get lanedUpdate(): string | null {
-    const lease = this.#held?.lease
-    return lease?.lane === null || lease === undefined ? null : lease.updateName
+    const { lease } = this.#holder
+    return lease === null || lease.lane === null ? null : lease.updateName
   }
 
   /** Whether it may be worth trying to get a lane of an update although none is free. */
@@ -159,66 +150,20 @@ export class BatchRunner<Tx> {
 
   /** Why this process holds updates back although the queue doesn't. */
   localReasons(): Map<string, Waiting> {
-    const reasons = new Map<string, Waiting>()
-    for (const [name, { error }] of this.#refusals) {
-      if (this.#parts.backOffs.isHeldBack(name, 0)) reasons.set(name, { code: 'controller', text: error.message })
-    }
-    if (this.waitingForController !== null) {
-      reasons.set(this.waitingForController, { code: 'controller', text: 'waits for the controller' })
-    }
-    return reasons
+    return this.#permissions.reasons()
   }
 
   async #hold(definition: UpdateDefinition<Tx, never>): Promise<Held | null> {
-    if (this.#held?.lease.updateName === definition.name) return this.#held
-    await this.release()
-    await this.#giveUpAbandoned()
-    const { owner, events, lanesOnly } = this.#parts
-    const taken = (lanesOnly ? null : await this.#takeWhole(definition)) ?? (await this.#lanes.take(definition))
+    const taken = await this.#holder.take(definition)
     if (taken === null) return null
-    this.#held = { ...taken, work: null }
-    events.emit('lease:taken', { ...this.#identity(definition.name, taken.lease), owner })
-    if (!lanesOnly && !this.#planner.remembered(definition.name)) {
-      events.emit('update:start', this.#identity(definition.name))
-    }
-    return this.#held
-  }
-
-  // Null when somebody else holds it, or when it was split, just now or before.
-  async #takeWhole(definition: UpdateDefinition<Tx, never>): Promise<Pick<Held, 'lease' | 'claimed'> | null> {
-    const { around, owner, newToken } = this.#parts
-    const lease: Lease = { updateName: definition.name, owner, token: newToken(), lane: null }
-    const claimed = await around.store.claim(lease, around.leaseMs, definition.fingerprint ?? null)
-    if (claimed === null || (await this.#lanes.split(definition, lease, claimed))) return null
-    return { lease, claimed }
-  }
-
-  async #giveUpAbandoned(): Promise<void> {
-    if (this.#abandoned === null) return
-    await this.#parts.around.store.release(this.#abandoned)
-    this.#abandoned = null
-  }
-
-  async #permission(definition: UpdateDefinition<Tx, never>, stop: AbortSignal): Promise<Permission | null> {
-    const own = settingsOf(this.#parts.settings, definition)
-    if (this.controller === null) {
-      return {
-        targetMs: own.targetMs,
-        defaultBatchSize: undefined,
-        minBatchSize: undefined,
-        dispose: async () => undefined,
+    const { owner, events, lanesOnly } = this.#parts
+    if (taken.isNew) {
+      events.emit('lease:taken', { ...this.#identity(definition.name, taken.held.lease), owner })
+      if (!lanesOnly && !this.#planner.remembered(definition.name)) {
+        events.emit('update:start', this.#identity(definition.name))
       }
     }
-    this.waitingForController = definition.name
-    try {
-      return await askPermission(
-        this.controller,
-        { ...this.#identity(definition.name), oneShot: definition.oneShot },
-        stop,
-      )
-    } finally {
-      this.waitingForController = null
-    }
+    return taken.held
   }
 
   async #runHeld(
@@ -273,7 +218,7 @@ export class BatchRunner<Tx> {
       })
     } finally {
       cancel.removeEventListener('abort', passOn)
-      this.#lastBeat = stopHeartbeat()
+      this.#holder.renewedUntil(stopHeartbeat())
       this.current = null
       this.#cancelCurrent = null
     }
@@ -300,7 +245,7 @@ export class BatchRunner<Tx> {
     } as const
     const closing = around.store.finishing(lease, ending)
     await pipelinedTransaction(around.database, [], async () => ({ result: undefined, closing }))
-    this.#held = null
+    this.#holder.forget()
     events.emit('update:complete', { ...this.#identity(lease.updateName), outcome: 'not applicable' })
     return 'ran'
   }
@@ -309,7 +254,7 @@ export class BatchRunner<Tx> {
     const { around, events, backOffs } = this.#parts
     const identity = this.#identity(definition.name)
     const { items, durationMs, done } = report
-    if (report.laneEnded) this.#held = null
+    if (report.laneEnded) this.#holder.forget()
     backOffs.clear(definition.name)
     this.#failuresInARow = 0
     this.#planner.committed(definition.name)
@@ -317,7 +262,7 @@ export class BatchRunner<Tx> {
     events.emit('batch:success', { ...this.#identity(definition.name, plan.lease), ...batch })
     around.log.debug({ update: definition.name, items, durationMs, batchSize: plan.batchSize }, 'batch committed')
     if (done) {
-      this.#held = null
+      this.#holder.forget()
       this.#planner.forget(definition.name)
       around.log.info({ update: definition.name, database: around.databaseName }, 'update complete')
       events.emit('update:complete', { ...identity, outcome: 'completed' })
@@ -343,7 +288,7 @@ export class BatchRunner<Tx> {
     this.#batchError = error
     if (why.cancelled) return 'not run'
     if (why.gone || error instanceof LeaseLostError) {
-      this.#held = null
+      this.#holder.forget()
       const stillOurs = await around.store.release(held.lease).catch(() => false)
       if (!stillOurs) {
         around.log.warn({ update: definition.name }, 'the lease was lost: the batch was rolled back')
@@ -353,9 +298,7 @@ export class BatchRunner<Tx> {
     }
     const errorClass = error instanceof HandlerConnectionError ? 'other' : classifyError(error)
     if (errorClass === 'connection') {
-      // What was remembered may be of a batch that wasn't committed: the row is read anew.
-      this.#held = null
-      if (held.lease.lane !== null) this.#abandoned = held.lease
+      this.#holder.abandon(held.lease)
       this.#planner.forget(definition.name)
       throw error
     }
@@ -375,7 +318,7 @@ export class BatchRunner<Tx> {
     error: Error,
     work: Work | null = null,
   ): Promise<void> {
-    this.#held = null
+    this.#holder.forget()
     this.#checked.delete(definition.name)
     this.#failuresInARow += 1
     const failure = { error, from: work?.from ?? null, failuresInARow: this.#failuresInARow }
@@ -387,26 +330,8 @@ export class BatchRunner<Tx> {
     }
   }
 
-  // A controller that throws holds the update back for a while; nothing is counted on its row.
-  async #delay(definition: UpdateDefinition<Tx, never>, thrown: unknown): Promise<void> {
-    const { around, backOffs, random } = this.#parts
-    const error =
-      thrown instanceof ControllerError ? thrown : new ControllerError(definition.name, toError(thrown).message, thrown)
-    const times = (this.#refusals.get(definition.name)?.times ?? 0) + 1
-    this.#refusals.set(definition.name, { times, error })
-    backOffs.set(definition.name, backOffMs(times, random))
-    around.log.warn({ update: definition.name, error }, error.message)
-    await this.release()
-  }
-
   #identity(updateName: string, lease?: Lease) {
     const ofLane = lease === undefined || lease.lane === null ? {} : { lane: lease.lane }
     return { databaseName: this.#parts.around.databaseName, updateName, ...ofLane }
   }
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(`${describe(thrown)} was thrown, which is no Error`, { cause: thrown })
 }

@@ -1,7 +1,7 @@
 import { backfill, type UpdaterEvents } from 'evenkeel'
 import { expect, it, vi } from 'vitest'
 import { describePostgres, type TestDatabase } from '../support/postgres.js'
-import { countedTable, expectEachRowOnce, lanesInTable, lanesUsed, updaterOn } from './support.js'
+import { countedTable, expectEachRowOnce, lanesInTable, lanesUsed, updaterOn, type LaneOfTable } from './support.js'
 
 const IDS = 'id BIGINT, value INTEGER'
 const change = (options: object = {}) =>
@@ -28,6 +28,8 @@ function batches(updater: ReturnType<typeof updaterOn>, count: number): Promise<
     })
   })
 }
+
+const itemsOf = (lanes: readonly LaneOfTable[]) => lanes.reduce((sum, { items }) => sum + items, 0)
 
 describePostgres('lanes under way', (postgres) => {
   const { version } = postgres
@@ -99,7 +101,8 @@ describePostgres('lanes under way', (postgres) => {
     await one.disable({ by: 'me' })
     await one.resume('change')
     expect((await one.runNextBatch()).ran).toBeNull()
-    expect(await lanesInTable(database.pool)).toEqual(before)
+    // Who looked at the queue before the pause may still divide a lane, or take one and find that he mustn't work.
+    expect(itemsOf(await lanesInTable(database.pool))).toBe(itemsOf(before))
     await other.enable()
     await Promise.all(updaters.map((updater) => updater.waitFor('change', { timeoutMs: 60_000 })))
     await expectEachRowOnce(database.pool)

@@ -1,6 +1,6 @@
 import { defineUpdate, fixedPace, noPace } from 'evenkeel'
 import { fakeClock } from 'evenkeel/testing'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
 import { gate, installed, next, noting, uninstalled, update } from './support.js'
 
@@ -28,6 +28,25 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     await person.resume('walk')
     await runner.runToCompletion()
     expect(batches).toBe(3)
+  })
+
+  // A loop that leads the queue doesn't read it before every batch: only the batch's own fence looks.
+  it.each(['pause', 'disable'] as const)('%s by another process ends the batches of a loop', async (how) => {
+    const database = await fresh()
+    const endless = update('endless', async () => ({ items: 1, progress: { at: performance.now() } }))
+    const person = uninstalled({ database: database.another() }, { updates: [endless] })
+    const runner = await installed(database, { updates: [endless], pace: fixedPace({ sleepMs: 1 }) })
+    await runner.enqueue(endless)
+    await runner.start()
+    await next(runner, 'batch:success')
+    await next(runner, 'batch:success')
+    await (how === 'pause' ? person.pause('endless') : person.disable())
+    const code = how === 'pause' ? 'paused' : 'disabled'
+    const held = async () => (await person.databaseStatus()).updates
+    await vi.waitFor(async () => expect(await held()).toMatchObject([{ owner: null, waiting: { code } }]), 20_000)
+    const goesOn = next(runner, 'batch:success')
+    await (how === 'pause' ? person.resume('endless') : person.enable())
+    await goesOn
   })
 
   it('a pause in the middle of a batch lets it commit', async () => {

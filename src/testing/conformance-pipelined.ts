@@ -9,6 +9,7 @@ export function pipelinedCases<Tx>(): readonly (readonly [name: string, check: C
     ['runs the first and the last statements of a pipelined transaction', framed],
     ['commits nothing when a closing statement affects no row', nothingAffected],
     ['commits nothing when an opening or closing statement fails', framesFail],
+    ['does not take a pipelined transaction for committed whose failure was swallowed', framedFailureSwallowed],
     ['rolls back a pipelined transaction whose function throws or whose signal aborts', framedFunctionFails],
   ]
 }
@@ -75,6 +76,17 @@ async function framedFunctionFails<Tx>(database: Database<Tx>): Promise<void> {
   // The connection is in order.
   await database.transaction((tx) => database.query(tx, insert(3).text, insert(3).values))
   assert.deepEqual(await ids(database), [3])
+}
+
+// PostgreSQL answers the COMMIT of a transaction that has failed with a ROLLBACK and no error; SQLite goes on after it.
+async function framedFailureSwallowed<Tx>(database: Database<Tx>): Promise<void> {
+  const swallowing = pipelinedTransaction(database, [insert(1)], async (tx) => {
+    await database.query(tx, insert(1).text, insert(1).values).catch(() => {})
+    return { result: undefined, closing: [] }
+  })
+  if (database.dialect === 'postgres') await assert.rejects(swallowing)
+  else await swallowing
+  assert.deepEqual(await ids(database), database.dialect === 'postgres' ? [] : [1])
 }
 
 function insert(id: number): Statement {

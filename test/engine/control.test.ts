@@ -149,29 +149,35 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
 
   // On SQLite the open batch holds the write lock: nobody can cancel in its middle.
   if (dialect === 'postgres') {
-    it('cancelled and enqueued again in the middle of a batch: the old batch does not commit into the new row', async () => {
-      const database = await fresh()
-      const running = gate()
-      const finish = gate()
-      let calls = 0
-      const walk = update('walk', async () => {
-        calls += 1
-        running.open()
-        await finish.opened
-        return { items: 1, progress: { call: calls } }
-      })
-      const runner = await installed(database, { updates: [walk] })
-      const person = uninstalled({ database: database.another() })
-      await runner.enqueue(walk)
-      const batch = runner.runNextBatch()
-      await running.opened
-      await person.cancel('walk')
-      await person.enqueue('walk')
-      finish.open()
-      expect((await batch).ran).toBeNull()
-      expect((await runner.databaseStatus()).updates).toMatchObject([{ progress: {}, batches: 0 }])
-      expect((await runner.runNextBatch()).ran).toBe('walk')
-    })
+    it.each([
+      ['a batch', false],
+      ['the last batch', true],
+    ])(
+      'cancelled and enqueued again in the middle of %s: it neither commits into the new row nor ends it',
+      async (_, done) => {
+        const database = await fresh()
+        const running = gate()
+        const finish = gate()
+        let calls = 0
+        const walk = update('walk', async () => {
+          calls += 1
+          running.open()
+          await finish.opened
+          return { items: 1, progress: { call: calls }, done }
+        })
+        const runner = await installed(database, { updates: [walk] })
+        const person = uninstalled({ database: database.another() })
+        await runner.enqueue(walk)
+        const batch = runner.runNextBatch()
+        await running.opened
+        await person.cancel('walk')
+        await person.enqueue('walk')
+        finish.open()
+        expect((await batch).ran).toBeNull()
+        expect((await runner.databaseStatus()).updates).toMatchObject([{ progress: {}, batches: 0 }])
+        expect((await runner.runNextBatch()).ran).toBe('walk')
+      },
+    )
   }
 
   it('what is not queued is a typed error, and what changes nothing is no event', async () => {

@@ -205,4 +205,22 @@ describePostgres('lanes under any interleaving', (postgres) => {
       { numRuns: postgres.version === 15 || postgres.version === 18 ? 8 : 2 },
     )
   }, 120_000)
+
+  it('who lost the update while he cut it does not split it: the batches of who holds it now would be undone', async () => {
+    const database = await postgres.freshDatabase()
+    const updater = updaterOn(database, { updates: [change] })
+    await updater.install()
+    await updater.enqueue('change')
+    const adapter = fromPg(database.pool) as unknown as Database<never>
+    const store = new QueueStore(adapter)
+    const leaseOf = (owner: string): Lease => ({ updateName: 'change', owner, token: `of ${owner}`, lane: null })
+    expect(await store.claim(leaseOf('frozen'), 0, null)).not.toBeNull()
+    expect(await store.claim(leaseOf('heir'), LEASE_MS, null)).not.toBeNull()
+    const cut = { whole: '{}', lanes: ['{}', '{}'], tunerJson: null }
+    const split = (lease: Lease) => adapter.transaction((tx) => store.lanes.split(store.within(tx), lease, cut))
+    await expect(split(leaseOf('frozen'))).rejects.toThrow(LeaseLostError)
+    expect(await store.lanes.rows('change')).toEqual([])
+    await split(leaseOf('heir'))
+    expect(await store.lanes.rows('change')).toHaveLength(2)
+  })
 })

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { countChanges, numbers } from '../crash/support/scenario.js'
 import { gate, memoryLogger, next, update } from '../engine/support.js'
-import { pgbouncer, startPgBouncer } from '../support/pgbouncer.js'
+import { pgbouncer, SERVER_CONNECTIONS, startPgBouncer } from '../support/pgbouncer.js'
 import { describePostgres, type PostgresContext } from '../support/postgres.js'
 
 const ROWS = 300
@@ -49,7 +49,7 @@ function define(program: string, postgres: PostgresContext) {
       onTestFinished(() => updater.stop({ graceMs: 0 }))
       return updater
     }
-    return { ...fresh, pool: fresh.pool, updaterOf }
+    return { ...fresh, pool: fresh.pool, pooled, updaterOf }
   }
 
   it('two runners do everything once, pause and cancel are obeyed', async () => {
@@ -118,6 +118,35 @@ function define(program: string, postgres: PostgresContext) {
     expect(
       (await pool.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_doubled_idx'::regclass")).rows,
     ).toEqual([{ indisvalid: true }])
+  })
+
+  // What one transaction prepares is on another connection of the server for the next.
+  it.each([
+    ['told of', { transactionPooler: true }],
+    ['found out', {}],
+  ])('nothing is prepared when the pooler was %s', async (_, driver: FromPgOptions) => {
+    const { pooled, updaterOf } = await prepared()
+    const runner = updaterOf({ updates: [double] }, driver)
+    await runner.install()
+    await runner.enqueue(double)
+    await runner.runToCompletion()
+    expect(await runner.history()).toMatchObject([{ failures: 0 }])
+    // As many at once as the pooler has connections to the server, so that each is asked.
+    const pool = pooled()
+    const clients = await Promise.all(Array.from({ length: SERVER_CONNECTIONS }, () => pool.connect()))
+    for (const client of clients) await client.query('BEGIN')
+    const answers = await Promise.all(
+      clients.map((client) =>
+        client.query<{ pid: number; names: string[] | null }>(
+          'SELECT pg_backend_pid() AS pid, (SELECT array_agg(name) FROM pg_prepared_statements) AS names',
+        ),
+      ),
+    )
+    for (const client of clients) await client.query('COMMIT')
+    for (const client of clients) client.release()
+    const connections = answers.flatMap(({ rows }) => rows)
+    expect(new Set(connections.map(({ pid }) => pid)).size).toBe(SERVER_CONNECTIONS)
+    expect(connections.flatMap(({ names }) => names ?? [])).toEqual([])
   })
 
   it('who forgot to speak of the pooler: batches run, a one-shot fails at once, before it has done anything', async () => {

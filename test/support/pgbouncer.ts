@@ -10,6 +10,9 @@ import { serverUser } from './postgres-binaries.js'
 /** The real one, if it is installed: Debian's package is `pgbouncer`. */
 export const pgbouncer: string | null = findPgBouncer()
 
+/** How many connections to the server it has for a database. */
+export const SERVER_CONNECTIONS = 4
+
 function findPgBouncer(): string | null {
   const places = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`
   try {
@@ -38,7 +41,7 @@ unix_socket_dir =
 auth_type = plain
 auth_file = ${path.join(folder, 'users.txt')}
 pool_mode = transaction
-default_pool_size = 4
+default_pool_size = ${SERVER_CONNECTIONS}
 max_client_conn = 50
 `,
   )

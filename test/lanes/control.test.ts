@@ -75,6 +75,25 @@ describePostgres('lanes under way', (postgres) => {
     expect(await heir.history()).toMatchObject([{ items: MANY }])
   })
 
+  it('are gone on with when connections are lost, without waiting for their own leases to run out', async () => {
+    const database = await postgres.freshDatabase()
+    await tableOf(database, MANY)
+    const updater = updaterOn(database, { updates: [change(small)], lanes: 2, leaseMs: 3_600_000 })
+    await updater.install()
+    await updater.enqueue('change')
+    await updater.start()
+    for (let times = 0; times < 3; times += 1) {
+      await batches(updater, 6)
+      await database.pool.query(
+        `SELECT pg_terminate_backend(pid)
+         FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+      )
+    }
+    await updater.waitFor('change', { timeoutMs: 50_000 })
+    await expectEachRowOnce(database.pool)
+  })
+
   if (version !== 15 && version !== 18) return
 
   it('stop at pause and disable in every process, and go on from where they were', async () => {

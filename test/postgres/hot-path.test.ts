@@ -225,7 +225,7 @@ describePostgres('the hot path', (postgres) => {
       },
     }) as AnyUpdate
     const pool = database.openPool({ max: 1 })
-    const options = { updates: [update], statementTimeoutMs: 5_000, idleInTransactionTimeoutMs: 0 }
+    const options = { updates: [update], statementTimeoutMs: 5_000, idleInTransactionTimeoutMs: 7_000 }
     const updater = new BackgroundUpdater<never>({ database: fromPg(pool) as never, ...options })
     await updater.install()
     await updater.enqueue(update)
@@ -236,7 +236,7 @@ describePostgres('the hot path', (postgres) => {
         application_name: 'evenkeel:gr??e',
         statement_timeout: '5s',
         lock_timeout: '2s',
-        idle_in_transaction_session_timeout: '0',
+        idle_in_transaction_session_timeout: '7s',
         synchronous_commit: 'off',
       },
     ])

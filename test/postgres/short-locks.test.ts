@@ -1,4 +1,4 @@
-import { addConstraint, BackgroundUpdater, check, setNotNull, unique, validateConstraint } from 'evenkeel'
+import { addConstraint, BackgroundUpdater, check, createIndex, setNotNull, unique, validateConstraint } from 'evenkeel'
 import { fromPg } from 'evenkeel/pg'
 import type pg from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
@@ -41,9 +41,9 @@ async function runOne(pool: pg.Pool, update: never): Promise<void> {
   await updater.runToCompletion()
 }
 
-const WAITING = `
+const WAITING = (mode: 'AccessExclusiveLock' | 'ShareLock') => `
   SELECT FROM pg_locks
-  WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted`
+  WHERE relation = 't'::regclass AND mode = '${mode}' AND NOT granted`
 
 describePostgres('a change of the schema behind an old reader', (postgres) => {
   it.each(CHANGES)('holds up no reader for longer than a try: %s', async (_, change) => {
@@ -62,11 +62,32 @@ describePostgres('a change of the schema behind an old reader', (postgres) => {
     })
     // The old reader stays for as long as this goes on: without a limit on the lock, the second query would wait for ever.
     for (let tries = 0; tries < 2; tries += 1) {
-      await until(pool, WAITING)
+      await until(pool, WAITING('AccessExclusiveLock'))
       expect((await pool.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 9 }])
       expect(changed).toBe(false)
     }
     await reader.query('COMMIT')
     await changing
+  })
+
+  it('holds up no writer for longer than a try: an index of a partitioned table', async () => {
+    const database = await postgres.freshDatabase()
+    const { pool } = database
+    await new BackgroundUpdater({ database: fromPg(pool), updates: [] }).install()
+    await pool.query('CREATE TABLE t (id int) PARTITION BY RANGE (id); CREATE TABLE t_1 PARTITION OF t DEFAULT')
+    const writer = await database.openClient()
+    await writer.query('BEGIN; INSERT INTO t VALUES (1)')
+    const index = createIndex({ name: 'index', index: 't_id_idx', table: 't', columns: ['id'] })
+    const building = runOne(pool, index as never)
+    for (let tries = 0; tries < 2; tries += 1) {
+      await until(pool, WAITING('ShareLock'))
+      await pool.query('INSERT INTO t VALUES (2)')
+      expect((await pool.query("SELECT to_regclass('t_id_idx') AS index")).rows).toEqual([{ index: null }])
+    }
+    await writer.query('COMMIT')
+    await building
+    expect((await pool.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id_idx'::regclass")).rows).toEqual([
+      { indisvalid: true },
+    ])
   })
 })

@@ -52,6 +52,32 @@ export interface UpdaterEvents {
   'queue:change': { databaseName: string; waiting: Record<string, Waiting> }
 }
 
+// An object, so that the compiler misses none.
+const EVENTS: Record<keyof UpdaterEvents, true> = {
+  'updater:start': true,
+  'updater:stop': true,
+  'updater:idle': true,
+  'update:start': true,
+  'update:complete': true,
+  'update:fail': true,
+  'update:stall': true,
+  'update:pause': true,
+  'update:resume': true,
+  'update:cancel': true,
+  'update:retry': true,
+  'batch:start': true,
+  'batch:success': true,
+  'batch:failure': true,
+  'pace:change': true,
+  'lease:taken': true,
+  'lease:lost': true,
+  'queue:change': true,
+  'settings:change': true,
+}
+
+/** The name of every event. */
+export const EVENT_NAMES = Object.keys(EVENTS) as readonly (keyof UpdaterEvents)[]
+
 type EventArguments = { [Name in keyof UpdaterEvents]: [event: UpdaterEvents[Name]] }
 
 /** The events of one updater. A listener that throws is logged and harms nobody. */

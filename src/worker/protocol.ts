@@ -32,31 +32,6 @@ export const METHODS = [
 
 export type Method = (typeof METHODS)[number]
 
-// An object, so that the compiler misses none.
-const EVENTS: Record<keyof UpdaterEvents, true> = {
-  'updater:start': true,
-  'updater:stop': true,
-  'updater:idle': true,
-  'update:start': true,
-  'update:complete': true,
-  'update:fail': true,
-  'update:stall': true,
-  'update:pause': true,
-  'update:resume': true,
-  'update:cancel': true,
-  'update:retry': true,
-  'batch:start': true,
-  'batch:success': true,
-  'batch:failure': true,
-  'pace:change': true,
-  'lease:taken': true,
-  'lease:lost': true,
-  'queue:change': true,
-  'settings:change': true,
-}
-
-export const EVENT_NAMES = Object.keys(EVENTS) as (keyof UpdaterEvents)[]
-
 /** What the thread is made with. */
 export interface ThreadData {
   /** URL of the module, as text. */

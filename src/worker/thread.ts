@@ -2,7 +2,8 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import type { UpdaterEvents } from '../observe/events.js'
 import { loadUpdater, type LoadedUpdater } from './load-updater.js'
-import { EVENT_NAMES, type Answer, type Request, type ThreadData } from './protocol.js'
+import { EVENT_NAMES } from '../observe/events.js'
+import type { Answer, Request, ThreadData } from './protocol.js'
 import { fromWire, toWire, type WireError } from './wire-error.js'
 
 if (parentPort !== null) await converse(parentPort, workerData as ThreadData)

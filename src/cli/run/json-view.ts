@@ -1,30 +1,7 @@
-import type { UpdaterEvents } from '../../observe/events.js'
+import { EVENT_NAMES } from '../../observe/events.js'
 import type { BackgroundUpdater } from '../../updater.js'
 import type { Output } from '../output/output.js'
 import type { RunView } from './run-view.js'
-
-// A record, so that the compiler misses an event that is forgotten here.
-const EVENTS: Record<keyof UpdaterEvents, true> = {
-  'updater:start': true,
-  'updater:stop': true,
-  'updater:idle': true,
-  'update:start': true,
-  'update:complete': true,
-  'update:fail': true,
-  'update:stall': true,
-  'update:pause': true,
-  'update:resume': true,
-  'update:cancel': true,
-  'update:retry': true,
-  'batch:start': true,
-  'batch:success': true,
-  'batch:failure': true,
-  'pace:change': true,
-  'settings:change': true,
-  'lease:taken': true,
-  'lease:lost': true,
-  'queue:change': true,
-}
 
 /** One event a line, as JSON: `{ "event": "batch:success", "at": "…", "databaseName": "main", … }`. */
 export class JsonView implements RunView {
@@ -36,7 +13,7 @@ export class JsonView implements RunView {
   }
 
   watch(updater: BackgroundUpdater<never>): void {
-    for (const event of Object.keys(EVENTS) as (keyof UpdaterEvents)[]) {
+    for (const event of EVENT_NAMES) {
       updater.on(event, (details) => {
         this.#output.jsonLine({ event, at: new Date().toISOString(), ...details })
       })

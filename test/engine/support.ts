@@ -84,7 +84,7 @@ export function jumpingClock(): Clock & { readonly sleeps: number[]; pass(ms: nu
     },
     async sleep(ms) {
       sleeps.push(ms)
-      now += ms
+      now += Math.ceil(ms) // back-off is random: with its fraction, a difference of two times wouldn't be exact
     },
   }
 }

@@ -1,5 +1,6 @@
 import { ConfigurationError, EvenkeelError } from './errors.js'
 import { describe, refuseProblems, requireReadable, unknownOptionProblems } from './options.js'
+import { messageOf } from './thrown.js'
 
 /** What a controller is told about the batch that wants to start. */
 export interface ControllerInfo {
@@ -139,8 +140,4 @@ async function sizeOf(
 
 function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

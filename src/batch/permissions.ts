@@ -3,7 +3,7 @@ import type { BackOffs } from '../queue/back-off.js'
 import { backOffMs } from '../queue/failure-policy.js'
 import type { Waiting } from '../queue/reasons.js'
 import { settingsOf, type ResolvedSettings } from '../settings.js'
-import { toError } from '../to-error.js'
+import { toError } from '../thrown.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 
 /** A controller that threw: that update waits. */

@@ -10,6 +10,7 @@ import { findConfig } from './config/find-config.js'
 import { loadConfig } from './config/load-config.js'
 import { openDatabaseUrl, type OpenedDatabase } from './config/open-database.js'
 import { UsageError } from './errors.js'
+import { messageOf } from '../thrown.js'
 
 /** The options that say which database a command is about. */
 export interface DatabaseOptions {
@@ -121,11 +122,7 @@ async function made(databaseName: string, make: () => unknown): Promise<Database
   } catch (error) {
     // A database that is away is told of as such.
     if (error instanceof EvenkeelError || classifyError(error) === 'connection') throw error
-    throw new ConfigurationError(
-      subject,
-      [`it threw: ${error instanceof Error ? error.message : String(error)}`],
-      error,
-    )
+    throw new ConfigurationError(subject, [`it threw: ${messageOf(error)}`], error)
   }
   const problems = databaseProblems(database)
   refuseProblems(subject, problems)

@@ -1,4 +1,5 @@
 import { InvalidProgressError } from '../errors.js'
+import { messageOf } from '../thrown.js'
 
 // Deeper than any bookmark, and far from where JSON.stringify itself gives up.
 const MAX_DEPTH = 500
@@ -28,7 +29,7 @@ export function encodeProgress(updateName: string, progress: unknown): string {
   } catch (error) {
     if (error instanceof InvalidProgressError) throw error
     // A getter or a proxy.
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new InvalidProgressError(updateName, 'progress', `can't be read: ${reason}`)
   }
 }

@@ -4,6 +4,7 @@ import type { Reading, SignalSample } from '../pacing/reading.js'
 import { afterFailure, afterSample } from './next-reading.js'
 import type { OwnWork } from './own-work.js'
 import type { Sample, Signal, SignalContext } from './signal.js'
+import { messageOf } from '../thrown.js'
 
 // A signal that never could be read is asked again ever more rarely: rights may be granted meanwhile.
 const LONGEST_INTERVAL_MS = 60_000
@@ -76,7 +77,7 @@ export class TrackedSignal {
 
   failed(error: unknown, nowMs: number): void {
     const code = databaseErrorCode(error)
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     this.#reading = afterFailure(this.signal, this.#reading, code === null ? message : `${message} (${code})`, nowMs)
     this.#tellsNothing(message)
   }

@@ -3,6 +3,7 @@ import { EvenkeelError } from '../errors.js'
 import type { UpdaterEvents } from '../observe/events.js'
 import type { Answer, Method, Request, ThreadData } from './protocol.js'
 import { fromWire, toWire } from './wire-error.js'
+import { messageOf } from '../thrown.js'
 
 /** The thread of a `WorkerUpdater` ended before it was told to: an error outside of every batch, memory, `terminate()`. */
 export class WorkerEndedError extends EvenkeelError {
@@ -161,8 +162,4 @@ function withResolvers() {
     reject = onReject
   })
   return { promise, resolve, reject }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

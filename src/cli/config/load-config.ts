@@ -6,6 +6,7 @@ import * as betterSqlite3 from '../../databases/drivers/better-sqlite3.js'
 import * as pg from '../../databases/drivers/pg.js'
 import { ConfigurationError } from '../../errors.js'
 import * as evenkeel from '../../index.js'
+import { messageOf } from '../../thrown.js'
 
 /** A configuration as it was read from its file. */
 export interface LoadedConfig {
@@ -42,7 +43,7 @@ async function importFile(file: string, subject: string): Promise<Record<string,
     return await jiti.import<Record<string, unknown>>(file)
   } catch (error) {
     if (isOurs(error)) throw error
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     throw new ConfigurationError(subject, [`it can't be loaded: ${message}`], error)
   }
 }
@@ -53,7 +54,7 @@ async function settled(exported: unknown, subject: string): Promise<unknown> {
     return await exported
   } catch (error) {
     if (isOurs(error)) throw error
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     throw new ConfigurationError(subject, [`its default export fails: ${message}`], error)
   }
 }

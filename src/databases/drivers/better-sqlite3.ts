@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../errors.js'
 import { describe, methodProblems, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 import type { BusyWaits, Database, QueryResult, Session, TransactionOptions } from '../database.js'
 import { SerialConnection } from './serial-connection.js'
+import { messageOf } from '../../thrown.js'
 
 /** The part of a better-sqlite3 `Statement` that Evenkeel uses. */
 export interface BetterSqlite3Statement {
@@ -56,7 +57,7 @@ function open<Handle>(file: string): Handle {
   try {
     return new Constructor(file)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ConfigurationError('fromBetterSqlite3', [`can't open ${describe(file)}: ${reason}`], error)
   }
 }
@@ -92,7 +93,7 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
       // Zero: SQLite's own wait would block the event loop, and with it a writer of this very process who is to be waited for.
       handle.pragma('busy_timeout = 0')
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new ConfigurationError('fromBetterSqlite3', [`the database refuses busy_timeout: ${reason}`], error)
     }
   }

@@ -22,6 +22,7 @@ import {
   watchForHalfOpen,
 } from './pg-connection.js'
 import { guarded, preparedName, sendTogether, toResult, unguarded } from './pg-pipeline.js'
+import { messageOf } from '../../thrown.js'
 
 export type { PgClient } from './pg-client.js'
 export type { FromPgOptions, PgPool } from './pg-options.js'
@@ -83,7 +84,7 @@ class PgDatabase implements Database<PgClient> {
       // Without a listener, a server that closes an idle connection would end the process.
       for (const each of [pool, this.#sessionPool]) if (each.listenerCount('error') === 0) each.on('error', () => {})
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new ConfigurationError('fromPg', [`the pool refuses a listener for its errors: ${reason}`], error)
     }
   }

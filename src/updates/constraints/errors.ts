@@ -1,4 +1,5 @@
 import { EvenkeelError } from '../../errors.js'
+import { messageOf } from '../../thrown.js'
 
 /** A constraint of this name is there, but it says something else. It was left as it is. */
 export class ConstraintDefinitionError extends EvenkeelError {
@@ -172,8 +173,4 @@ function rowText(row: Readonly<Record<string, unknown>>): string {
 
 function shortened(text: string): string {
   return text.length > LONGEST_SAMPLE ? `${text.slice(0, LONGEST_SAMPLE)}…` : text
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

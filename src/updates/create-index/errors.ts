@@ -1,4 +1,5 @@
 import { EvenkeelError } from '../../errors.js'
+import { messageOf } from '../../thrown.js'
 
 /** The name of the index is taken: by an index of another table, or by something that is no index. Nothing was dropped. */
 export class IndexNameTakenError extends EvenkeelError {
@@ -118,8 +119,4 @@ export class IndexComparisonError extends EvenkeelError {
       cause,
     })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -12,6 +12,7 @@ import { IndexComparisonError, IndexDefinitionError, IndexNameTakenError } from 
 import type { IndexRequest } from './options.js'
 import { isNameTaken, isRefusal } from './refusal.js'
 import { despiteCancel } from '../../databases/session-settings.js'
+import { messageOf } from '../../thrown.js'
 
 /**
  * What has the name of the index in the schema of its table: an index of that table, or nothing.
@@ -68,7 +69,7 @@ export async function requestedShape(query: Query, request: IndexRequest, table:
       refusal ??= error
     }
   }
-  throw new IndexComparisonError(request.index, refusal instanceof Error ? refusal.message : String(refusal), refusal)
+  throw new IndexComparisonError(request.index, messageOf(refusal), refusal)
 }
 
 interface TableCopy {

@@ -3,6 +3,7 @@ import { EvenkeelError } from '../../errors.js'
 import type { EncodedKey } from '../../keyset/encoding.js'
 import type { WalkPlan } from '../../keyset/walk.js'
 import { keyLabel } from '../walk/progress.js'
+import { messageOf } from '../../thrown.js'
 
 /** A row that could not be handled, and why. */
 export interface RowFailure {
@@ -41,7 +42,7 @@ export class MapResultError extends EvenkeelError {
 }
 
 export function failureMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }
 
 // Classes of SQLSTATE: data exceptions, integrity constraints, WITH CHECK OPTION, RAISE in a trigger.

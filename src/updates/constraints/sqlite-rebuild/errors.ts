@@ -1,4 +1,5 @@
 import { EvenkeelError } from '../../../errors.js'
+import { messageOf } from '../../../thrown.js'
 
 /** The SQL of a table can't be read, so no constraint can be put into it. */
 export class UnreadableTableSqlError extends EvenkeelError {
@@ -116,7 +117,7 @@ export class ParentKeyError extends EvenkeelError {
 /** A statement of the rebuild failed; it was rolled back. */
 export class RebuildFailedError extends EvenkeelError {
   constructor(table: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     super('REBUILD_FAILED', `the rebuild of table "${table}" failed and was rolled back: ${reason}`, {
       hint: 'Nothing was changed. Mend the cause, then try again.',
       cause,

@@ -6,3 +6,8 @@ export function toError(thrown: unknown): Error {
     ? thrown
     : new Error(`${describe(thrown)} was thrown, which is no Error`, { cause: thrown })
 }
+
+/** What was thrown, in words. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

@@ -1,7 +1,8 @@
 import type { BatchRunner } from './batch/batch-runner.js'
 import type { BackOffs } from './queue/back-off.js'
 import { pickNext } from './queue/pick.js'
-import type { Precedence, QueueStore } from './queue/queue-store.js'
+import { NOBODY_BEFORE, type Precedence } from './queue/fence.js'
+import type { QueueStore } from './queue/queue-store.js'
 import type { QueueRow } from './queue/row.js'
 
 export interface QueueLookParts<Tx> {
@@ -60,5 +61,3 @@ export class QueueLook<Tx> {
     return holdsLaneOf(name) ? 'wait' : 'none'
   }
 }
-
-const NOBODY_BEFORE: Precedence = { dependsOn: [], names: [] }

@@ -1,3 +1,4 @@
+import { readFence } from '../queue/fence.js'
 import { pipelinedTransaction } from '../databases/pipelined-transaction.js'
 import type { Session } from '../databases/database.js'
 import { EvenkeelError } from '../errors.js'
@@ -72,7 +73,7 @@ export async function runOneShot<Tx>(
     async (unnamed) => {
       if ((await unnamed.isPinned?.()) === false) throw new SessionNotPinnedError(definition.name)
       const { text, values } = store.fenceStatement(plan.lease, plan.precedence)
-      const fence = store.readFence(await unnamed.query(text, values), plan.lease, plan.precedence)
+      const fence = readFence(await unnamed.query(text, values), plan.lease, plan.precedence)
       if (fence.overtaken) throw new OvertakenError(definition.name)
       const savedText = fence.progressJson
       const { saved, progress } = await openProgress<never>(definition, savedText)

@@ -7,6 +7,7 @@ import type { JsonObject } from '../json.js'
 import { afterBatch } from '../pacing/statistics.js'
 import type { BatchRecord } from '../queue/batch-record.js'
 import { MAX_INTEGER } from '../queue/columns.js'
+import { readFence } from '../queue/fence.js'
 import { quarantineOf } from '../queue/quarantine.js'
 import type { BatchContext, BatchedUpdate, PrepareContext } from '../updates/definition.js'
 import { checkBatchResult } from './batch-result.js'
@@ -59,7 +60,7 @@ export async function runTransaction<Tx>(
     database,
     opening,
     async (tx, opened): Promise<Closing<BatchReport>> => {
-      const fence = store.readFence(opened[settings.length] ?? NOTHING, plan.lease, plan.precedence)
+      const fence = readFence(opened[settings.length] ?? NOTHING, plan.lease, plan.precedence)
       if (fence.overtaken) throw new OvertakenError(definition.name)
       const named = commentedQuery(store.within(tx), definition.name, database.dialect)
       const query = guardedQuery(answered(named, ahead, opened[settings.length + 1]), signal)

@@ -3,7 +3,7 @@ import type { JsonValue } from '../json.js'
 import { describe, refuseProblems, unknownOptionProblems } from '../options.js'
 import { addToAudit } from '../queue/audit.js'
 import type { QueueStore } from '../queue/queue-store.js'
-import { queueStatements } from '../queue/statements.js'
+import { settingsStatements } from '../queue/settings-statements.js'
 import { changeProblems, subjectOf } from './setting-keys.js'
 import { readStoredSettings } from './stored-settings.js'
 
@@ -42,8 +42,8 @@ export async function changeSettings<Tx>(
       const subject = subjectOf(key, update)
       const before = stored.get(subject)?.value ?? null
       if (JSON.stringify(before) === JSON.stringify(after)) continue
-      if (after === null) await query(queueStatements(tables).deleteSetting, [subject])
-      else await query(queueStatements(tables).writeSetting, [subject, JSON.stringify(after), by])
+      if (after === null) await query(settingsStatements(tables).deleteSetting, [subject])
+      else await query(settingsStatements(tables).writeSetting, [subject, JSON.stringify(after), by])
       await addToAudit(query, tables, { action: 'set', subject, by, reason, before, after })
     }
   })

@@ -1,5 +1,6 @@
 import type { Query } from '../databases/database.js'
 import type { Tables } from '../schema/tables.js'
+import { historyStatements } from './history-statements.js'
 import { queueStatements } from './statements.js'
 
 /** A row of the queue as a migration would write it. */
@@ -20,5 +21,5 @@ export async function enqueueRow(query: Query, tables: Tables, row: NewRow): Pro
 
 /** Records an update that this database has no work for, so that its name counts as finished and not as a typo. */
 export async function recordNotApplicable(query: Query, tables: Tables, name: string, reason: string): Promise<void> {
-  await query(queueStatements(tables).rememberUnqueued, [name, 'not applicable', null, reason])
+  await query(historyStatements(tables).rememberUnqueued, [name, 'not applicable', null, reason])
 }

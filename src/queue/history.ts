@@ -3,7 +3,7 @@ import type { JsonObject } from '../json.js'
 import type { Tables } from '../schema/tables.js'
 import type { Outcome } from './queue-store.js'
 import { isTooDeep } from './progress.js'
-import { queueStatements } from './statements.js'
+import { historyStatements } from './history-statements.js'
 
 /** What an update that has left the queue did. */
 export interface HistoryEntry {
@@ -48,7 +48,7 @@ interface RawEntry {
 
 /** The last `limit` updates that left the queue, newest first. */
 export async function readHistory(query: Query, tables: Tables, limit: number): Promise<HistoryEntry[]> {
-  const { rows } = await query<RawEntry>(queueStatements(tables).history, [limit])
+  const { rows } = await query<RawEntry>(historyStatements(tables).latest, [limit])
   return rows.map((raw) => ({
     id: raw.id,
     name: raw.name,

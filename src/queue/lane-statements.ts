@@ -1,5 +1,6 @@
 import type { Tables } from '../schema/tables.js'
 import { MAX_INTEGER } from './columns.js'
+import { leaseStatements } from './lease-statements.js'
 import { BELIEVED_MS, timeSql } from './time-sql.js'
 
 /**
@@ -13,6 +14,8 @@ export function laneStatements(tables: Tables) {
   const isFree = isFreeLane(time.now)
 
   return {
+    ...leaseStatements(lanes, time),
+
     /** Splits an update that is held. $1 name, $2 token, $3 progress of the whole, $4 how many. */
     split: `
 UPDATE ${queue}
@@ -67,22 +70,6 @@ RETURNING
     FROM ${queue}
     WHERE update_name = $1
   ) AS wholebatches`,
-
-    /** $1 name, $2 token, $3 lease ms. */
-    renew: `
-UPDATE ${lanes}
-SET lease_expires_at = ${time.after('$3')}
-WHERE update_name = $1
-  AND lease_token = $2`,
-
-    /** $1 name, $2 token. */
-    release: `
-UPDATE ${lanes}
-SET lease_owner = NULL,
-    lease_token = NULL,
-    lease_expires_at = NULL
-WHERE update_name = $1
-  AND lease_token = $2`,
 
     /** $1 name. Waits for whoever else has locked it. */
     lockUpdate: `

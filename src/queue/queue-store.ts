@@ -1,12 +1,15 @@
-import type { Database, Query, QueryResult, Statement, TransactionOptions } from '../databases/database.js'
+import type { Database, Query, Statement, TransactionOptions } from '../databases/database.js'
 import { withinTime } from '../databases/time-limit.js'
 import { LeaseLostError } from '../errors.js'
 import { tablesOf, type Tables } from '../schema/tables.js'
 import type { BatchRecord, ClaimedState } from './batch-record.js'
 import { knownNames } from './known-names.js'
-import { LaneStore, type FencedLane } from './lane-store.js'
+import { historyStatements, type HistoryStatements } from './history-statements.js'
+import { fenceStatement, NOBODY_BEFORE, readFence, type Precedence } from './fence.js'
+import { LaneStore } from './lane-store.js'
 import type { Lease } from './lease.js'
-import { parseDependsOn, type QueueRow, type QueueRowDetails, type RowState } from './row.js'
+import { toDetails, toRow, type RawDetails, type RawRow } from './raw-row.js'
+import type { QueueRow, QueueRowDetails, RowState } from './row.js'
 import { queueStatements, type QueueStatements } from './statements.js'
 
 interface RawClaimed {
@@ -31,64 +34,9 @@ export interface Ending {
   readonly busyMs: number
 }
 
-/** What a batch must not overtake. */
-export interface Precedence {
-  /** What the update depends on, as it was when it was picked. */
-  readonly dependsOn: readonly string[]
-  /** The updates that its runner may run; those before it in the queue go first. None: nobody was before it just now. */
-  readonly names: readonly string[]
-}
-
-/** What the fence of a batch found. */
-export interface Fence {
-  readonly progressJson: string
-  /** Another update may have to go first: the queue has to be looked at. */
-  readonly overtaken: boolean
-  /** Of a lane's batch. */
-  readonly lane: FencedLane | null
-}
-
-interface RawFence {
-  progressjson: string | null
-  dependson: string | null
-  overtaken: unknown
-  laneversion: number | null
-  lanefailed: unknown
-}
-
-interface RawRow {
-  name: string
-  ordering: number
-  dependson: string | null
-  state: RowState
-  stateby: string | null
-  statereason: string | null
-  attempts: number
-  lasterror: string | null
-  backsoffuntil: string | null
-  leaseowner: string | null
-  leaseuntil: string | null
-  waitingtext: string | null
-  lanecount: number
-  hasfreelane: unknown
-}
-
-interface RawDetails extends RawRow {
-  progressjson: string | null
-  enqueuedat: string | null
-  startedat: string | null
-  batches: number
-  items: number
-  busyms: number
-  failures: number
-  batchsize: number | null
-  statisticsjson: string | null
-}
-
 const PAGE = 100
 
 const ANSWER_MS = 30_000
-const NOBODY_BEFORE: Precedence = { dependsOn: [], names: [] }
 // Below any ordering that an INTEGER column holds.
 const BEFORE_ALL_ORDERINGS = -(2 ** 40)
 
@@ -99,6 +47,7 @@ export class QueueStore<Tx> {
   readonly lanes: LaneStore
   readonly #database: Database<Tx>
   readonly #statements: QueueStatements
+  readonly #history: HistoryStatements
   readonly #answerMs: number
 
   /** `answerMs`: how long a statement of ours may take, its wait for a connection and for a lock of others included. */
@@ -107,6 +56,7 @@ export class QueueStore<Tx> {
     this.#answerMs = answerMs
     this.tables = tablesOf(database.dialect, schema)
     this.#statements = queueStatements(this.tables)
+    this.#history = historyStatements(this.tables)
     this.lanes = new LaneStore(this.tables, this.#ask)
   }
 
@@ -163,7 +113,7 @@ export class QueueStore<Tx> {
 
   async finishedAmong(names: readonly string[]): Promise<Set<string>> {
     if (names.length === 0) return new Set()
-    const { rows } = await this.#ask<{ name: string }>(this.#statements.finishedAmong, [JSON.stringify(names)])
+    const { rows } = await this.#ask<{ name: string }>(this.#history.finishedAmong, [JSON.stringify(names)])
     return new Set(rows.map((row) => row.name))
   }
 
@@ -172,7 +122,7 @@ export class QueueStore<Tx> {
   }
 
   async lastOutcome(name: string): Promise<Outcome | null> {
-    const { rows } = await this.#ask<{ outcome: Outcome }>(this.#statements.lastOutcome, [name])
+    const { rows } = await this.#ask<{ outcome: Outcome }>(this.#history.lastOutcome, [name])
     return rows[0]?.outcome ?? null
   }
 
@@ -211,30 +161,12 @@ export class QueueStore<Tx> {
   /** The saved progress, when the row is still ours and may run. */
   async fence(query: Query, lease: Lease): Promise<string> {
     const { text, values } = this.fenceStatement(lease, NOBODY_BEFORE)
-    return this.readFence(await query<RawFence>(text, values), lease, NOBODY_BEFORE).progressJson
+    return readFence(await query(text, values), lease, NOBODY_BEFORE).progressJson
   }
 
   /** The first statement of a batch, in its own transaction; `readFence` reads its answer. */
-  fenceStatement(lease: Lease, { dependsOn, names }: Precedence): Statement {
-    const values = [lease.updateName, lease.token, lease.owner, JSON.stringify(dependsOn)]
-    const { fence, fenceOfMany, laneFence, laneFenceOfMany } = this.#statements
-    const known = knownNames(names)
-    return known.many
-      ? { text: lease.lane === null ? fenceOfMany : laneFenceOfMany, values }
-      : { text: lease.lane === null ? fence : laneFence, values: [...values, known.json] }
-  }
-
-  /** @throws LeaseLostError when the row isn't ours any more or may not run */
-  readFence({ rows: [row] }: QueryResult<unknown>, lease: Lease, { dependsOn, names }: Precedence): Fence {
-    if (row === undefined) throw new LeaseLostError(lease.updateName)
-    const { progressjson, dependson, overtaken, laneversion, lanefailed } = row as RawFence
-    // Somebody gave it other dependencies: they are looked at before the next batch.
-    const changed = names.length > 0 && parseDependsOn(dependson).join() !== dependsOn.join()
-    return {
-      progressJson: progressjson ?? '{}',
-      overtaken: changed || Boolean(overtaken),
-      lane: lease.lane === null ? null : { version: laneversion ?? 0, failedBefore: Boolean(lanefailed) },
-    }
+  fenceStatement(lease: Lease, precedence: Precedence): Statement {
+    return fenceStatement(this.#statements, lease, precedence)
   }
 
   /** The last statements of a batch, in its own transaction. They fail unless the row is still ours. */
@@ -289,7 +221,7 @@ export class QueueStore<Tx> {
       ending.items,
       ending.busyMs,
     ]
-    return { text: this.#statements.remember, values }
+    return { text: this.#history.remember, values }
   }
 
   async countersOfFailure(query: Query, lease: Lease): Promise<{ attempts: number; outcomes: string } | null> {
@@ -354,44 +286,11 @@ export class QueueStore<Tx> {
 
   /** What the update's row held when it was completed last; null when it never was. */
   async completedProgress(query: Query, name: string): Promise<string | null> {
-    const { rows } = await query<{ progressjson: string }>(this.#statements.lastCompleted, [name])
+    const { rows } = await query<{ progressjson: string }>(this.#history.lastCompleted, [name])
     return rows[0]?.progressjson ?? null
   }
 
   async replaceProgress(query: Query, name: string, progressJson: string): Promise<void> {
     await query(this.#statements.replaceProgress, [name, progressJson])
-  }
-}
-
-function toRow(raw: RawRow): QueueRow {
-  return {
-    name: raw.name,
-    ordering: raw.ordering,
-    dependsOn: parseDependsOn(raw.dependson),
-    state: raw.state,
-    stateBy: raw.stateby,
-    stateReason: raw.statereason,
-    attempts: raw.attempts,
-    lastError: raw.lasterror,
-    backsOffUntil: raw.backsoffuntil,
-    waitingText: raw.waitingtext,
-    holder: raw.leaseowner === null ? null : { owner: raw.leaseowner, until: raw.leaseuntil ?? '' },
-    laneCount: raw.lanecount,
-    hasFreeLane: Boolean(raw.hasfreelane),
-  }
-}
-
-function toDetails(raw: RawDetails): QueueRowDetails {
-  return {
-    ...toRow(raw),
-    progressJson: raw.progressjson ?? '{}',
-    enqueuedAt: raw.enqueuedat,
-    startedAt: raw.startedat,
-    batches: raw.batches,
-    items: raw.items,
-    busyMs: raw.busyms,
-    failures: raw.failures,
-    batchSize: raw.batchsize,
-    statisticsJson: raw.statisticsjson,
   }
 }

@@ -6,6 +6,25 @@ export function settingsStatements(tables: Tables) {
   const { settings, audit } = tables
   const time = timeSql(tables.dialect)
   return {
+    readSetting: `
+SELECT value_json AS valuejson
+FROM ${settings}
+WHERE name = $1`,
+
+    /** $1 name, $2 JSON, $3 by. */
+    writeSetting: `
+INSERT INTO ${settings} (name, value_json, changed_at, changed_by)
+VALUES ($1, $2, ${time.now}, $3)
+ON CONFLICT (name) DO UPDATE
+SET value_json = excluded.value_json,
+    changed_at = excluded.changed_at,
+    changed_by = excluded.changed_by`,
+
+    /** $1 name. */
+    deleteSetting: `
+DELETE FROM ${settings}
+WHERE name = $1`,
+
     /** Everything that is stored. */
     readAll: `
 SELECT name, value_json AS valuejson, ${time.text('changed_at')} AS changedat, changed_by AS changedby

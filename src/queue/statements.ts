@@ -1,6 +1,7 @@
 import type { Tables } from '../schema/tables.js'
 import { MAX_INTEGER } from './columns.js'
 import { isFreeLane } from './lane-statements.js'
+import { leaseStatements } from './lease-statements.js'
 import { BELIEVED_MS, namesOf, timeSql } from './time-sql.js'
 
 /**
@@ -8,7 +9,7 @@ import { BELIEVED_MS, namesOf, timeSql } from './time-sql.js'
  * carry its lease token, so that one that lost its lease changes nothing.
  */
 export function queueStatements(tables: Tables) {
-  const { queue, lanes, history, settings } = tables
+  const { queue, lanes, settings } = tables
   const time = timeSql(tables.dialect)
   const leaseIsLive = `lease_token IS NOT NULL AND lease_expires_at > ${time.now}`
   // By code point, whatever the locale of the database: the order of a queue must not depend on it.
@@ -93,6 +94,8 @@ WHERE mine.update_name = $1
   AND ${isEnabled}`
 
   return {
+    ...leaseStatements(queue, time),
+
     /** None while the database is disabled. $1 ordering and $2 name of the last row seen, $3 how many, $4 JSON array of names. */
     candidates: candidates(`AND update_name IN ${namesOf('$4', tables.dialect)}`),
 
@@ -129,34 +132,11 @@ SELECT 1 AS found
 FROM ${queue}
 LIMIT 1`,
 
-    /** $1 JSON array of names. */
-    finishedAmong: `
-SELECT DISTINCT update_name AS name
-FROM ${history}
-WHERE update_name IN ${namesOf('$1', tables.dialect)}`,
-
-    /** $1 name. */
-    lastOutcome: `
-SELECT outcome
-FROM ${history}
-WHERE update_name = $1
-ORDER BY id DESC
-LIMIT 1`,
-
     /** $1 name, $2 progress, $3 depends_on, $4 ordering, $5 by. */
     enqueue: `
 INSERT INTO ${queue} (update_name, progress_json, depends_on, ordering, enqueued_at, enqueued_by)
 VALUES ($1, $2, $3, $4, ${time.now}, $5)
 ON CONFLICT (update_name) DO NOTHING`,
-
-    /** $1 name. */
-    lastCompleted: `
-SELECT progress_json AS progressjson
-FROM ${history}
-WHERE update_name = $1
-  AND outcome = 'completed'
-ORDER BY id DESC
-LIMIT 1`,
 
     /**
      * $1 name, $2 owner, $3 token, $4 lease ms, $5 fingerprint. The same rule for a live lease as `rowColumns`, or the
@@ -180,22 +160,6 @@ RETURNING
   statistics_json AS statisticsjson,
   fingerprint,
   CAST(batches AS DOUBLE PRECISION) AS batches`,
-
-    /** $1 name, $2 token, $3 lease ms. */
-    renew: `
-UPDATE ${queue}
-SET lease_expires_at = ${time.after('$3')}
-WHERE update_name = $1
-  AND lease_token = $2`,
-
-    /** $1 name, $2 token. */
-    release: `
-UPDATE ${queue}
-SET lease_owner = NULL,
-    lease_token = NULL,
-    lease_expires_at = NULL
-WHERE update_name = $1
-  AND lease_token = $2`,
 
     /**
      * Still ours and runnable? And must another go first? $1 name, $2 token, $3 owner, $4 JSON array of the names of its
@@ -274,23 +238,6 @@ WHERE update_name = $1
 DELETE FROM ${queue}
 WHERE update_name = $1`,
 
-    /**
-     * A row of the queue into the history. $1 name, $2 outcome, $3 by, $4 reason, $5 last progress or NULL, and what
-     * the last batch added: $6 batches, $7 items, $8 busy ms.
-     */
-    remember: `
-INSERT INTO ${history} (update_name, outcome, enqueued_at, enqueued_by, started_at, finished_at, finished_by, reason,
-  batches, items, busy_ms, failures, last_error, progress_json)
-SELECT update_name, CAST($2 AS TEXT), enqueued_at, enqueued_by, COALESCE(started_at, ${time.now}), ${time.now}, CAST($3 AS TEXT), CAST($4 AS TEXT),
-  batches + $6, items + $7, busy_ms + $8, failures, last_error, COALESCE(CAST($5 AS TEXT), progress_json)
-FROM ${queue}
-WHERE update_name = $1`,
-
-    /** An update that never was in the queue. $1 name, $2 outcome, $3 by, $4 reason. */
-    rememberUnqueued: `
-INSERT INTO ${history} (update_name, outcome, finished_at, finished_by, reason)
-VALUES ($1, $2, ${time.now}, $3, $4)`,
-
     /** $1 name, $2 by, $3 reason. A failed update isn't paused: it stays failed until it is retried. */
     pause: `
 UPDATE ${queue}
@@ -352,47 +299,6 @@ WHERE update_name = $1`,
 SELECT progress_json AS progressjson
 FROM ${queue}
 WHERE update_name = $1`,
-
-    /** $1 most rows, newest first. */
-    history: `
-SELECT
-  CAST(id AS DOUBLE PRECISION) AS id,
-  update_name AS name,
-  outcome,
-  ${time.text('enqueued_at')} AS enqueuedat,
-  enqueued_by AS enqueuedby,
-  ${time.text('started_at')} AS startedat,
-  ${time.text('finished_at')} AS finishedat,
-  finished_by AS finishedby,
-  reason,
-  CAST(batches AS DOUBLE PRECISION) AS batches,
-  CAST(items AS DOUBLE PRECISION) AS items,
-  busy_ms AS busyms,
-  failures,
-  last_error AS lasterror,
-  progress_json AS progressjson
-FROM ${history}
-ORDER BY id DESC
-LIMIT $1`,
-
-    readSetting: `
-SELECT value_json AS valuejson
-FROM ${settings}
-WHERE name = $1`,
-
-    /** $1 name, $2 JSON, $3 by. */
-    writeSetting: `
-INSERT INTO ${settings} (name, value_json, changed_at, changed_by)
-VALUES ($1, $2, ${time.now}, $3)
-ON CONFLICT (name) DO UPDATE
-SET value_json = excluded.value_json,
-    changed_at = excluded.changed_at,
-    changed_by = excluded.changed_by`,
-
-    /** $1 name. */
-    deleteSetting: `
-DELETE FROM ${settings}
-WHERE name = $1`,
   } as const
 }
 

@@ -1,6 +1,6 @@
 import type { Query } from '../databases/database.js'
 import type { Tables } from '../schema/tables.js'
-import { queueStatements } from './statements.js'
+import { settingsStatements } from './settings-statements.js'
 
 /** Who switched the work of a database off, and why. */
 export interface Disabled {
@@ -12,7 +12,7 @@ const SETTING = 'disabled'
 
 /** The stored switch: a restart keeps it, and every process obeys it. */
 export async function readDisabled(query: Query, tables: Tables): Promise<Disabled | null> {
-  const { rows } = await query<{ valuejson: string }>(queueStatements(tables).readSetting, [SETTING])
+  const { rows } = await query<{ valuejson: string }>(settingsStatements(tables).readSetting, [SETTING])
   const text = rows[0]?.valuejson
   return text === undefined ? null : parse(text)
 }
@@ -28,9 +28,9 @@ function parse(text: string): Disabled {
 }
 
 export async function writeDisabled(query: Query, tables: Tables, disabled: Disabled): Promise<void> {
-  await query(queueStatements(tables).writeSetting, [SETTING, JSON.stringify(disabled), disabled.by])
+  await query(settingsStatements(tables).writeSetting, [SETTING, JSON.stringify(disabled), disabled.by])
 }
 
 export async function clearDisabled(query: Query, tables: Tables): Promise<void> {
-  await query(queueStatements(tables).deleteSetting, [SETTING])
+  await query(settingsStatements(tables).deleteSetting, [SETTING])
 }

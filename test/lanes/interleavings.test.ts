@@ -4,6 +4,7 @@ import { backfill } from 'evenkeel'
 import { fromPg } from 'evenkeel/pg'
 import { expect, it } from 'vitest'
 import { closeLane } from '../../src/batch/lane-closing.js'
+import { readFence, type Fence } from '../../src/queue/fence.js'
 import { LaneChangedError } from '../../src/queue/lane-store.js'
 import type { Lease } from '../../src/queue/lease.js'
 import { QueueStore } from '../../src/queue/queue-store.js'
@@ -33,7 +34,7 @@ const change = backfill<never>({
 /** A runner of one lane, whose steps are taken one by one. */
 class Actor {
   lease: Lease | null = null
-  #batch: { readonly client: pg.PoolClient; readonly fence: ReturnType<QueueStore<never>['readFence']> } | null = null
+  #batch: { readonly client: pg.PoolClient; readonly fence: Fence } | null = null
   readonly #database: Database<never>
   readonly #store: QueueStore<never>
   readonly #pool: pg.Pool
@@ -64,7 +65,7 @@ class Actor {
     const nobodyBefore = { dependsOn: [], names: [] }
     const { text, values } = this.#store.fenceStatement(this.lease, nobodyBefore)
     try {
-      const fence = this.#store.readFence(await answer(client, text, values), this.lease, nobodyBefore)
+      const fence = readFence(await answer(client, text, values), this.lease, nobodyBefore)
       this.#batch = { client, fence }
     } catch (error) {
       if (!(error instanceof LeaseLostError)) throw error

@@ -1,5 +1,6 @@
 import type { Query } from '../../databases/database.js'
 import { enqueueRow, recordNotApplicable, type NewRow } from '../../queue/enqueue.js'
+import { historyStatements } from '../../queue/history-statements.js'
 import { queueStatements } from '../../queue/statements.js'
 import type { Tables } from '../../schema/tables.js'
 
@@ -12,7 +13,7 @@ export async function ensureQueued(
   row: NewRow,
   { validated }: { readonly validated: boolean },
 ): Promise<'enqueued' | 'queued' | 'finished'> {
-  if (validated && (await isAmong(query, queueStatements(tables).finishedAmong, row.name))) return 'finished'
+  if (validated && (await isAmong(query, historyStatements(tables).finishedAmong, row.name))) return 'finished'
   return (await enqueueRow(query, tables, row)) ? 'enqueued' : 'queued'
 }
 
@@ -23,13 +24,14 @@ export async function ensureRecorded(
   name: string,
 ): Promise<'not applicable' | 'finished' | 'queued'> {
   const statements = queueStatements(tables)
+  const history = historyStatements(tables)
   if (await isAmong(query, statements.queuedAmong, name)) {
     // A row that a person or an older migration wrote: what it asks for is done.
-    await query(statements.remember, [name, 'not applicable', null, NOTHING_LEFT, null, 0, 0, 0])
+    await query(history.remember, [name, 'not applicable', null, NOTHING_LEFT, null, 0, 0, 0])
     await query(statements.deleteAny, [name])
     return 'not applicable'
   }
-  if (await isAmong(query, statements.finishedAmong, name)) return 'finished'
+  if (await isAmong(query, history.finishedAmong, name)) return 'finished'
   await recordNotApplicable(query, tables, name, NOTHING_LEFT)
   return 'not applicable'
 }

@@ -71,7 +71,7 @@ export async function runUntilComplete<Tx>(
       for (const name of wanted) seen.add(name)
       if (wanted.size === 0) return [...seen]
       if (await runWhileItCan(store, names === undefined ? null : wanted, signal, steps)) continue
-      const disabled = await readDisabled(store.read, store.tables)
+      const disabled = await readDisabled(store.ask, store.tables)
       if (disabled) throw new DisabledError(databaseName, disabled.by, disabled.reason)
       refuseHopeless(rows, wanted, onlooker)
       await steps.idle()

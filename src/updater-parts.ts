@@ -59,7 +59,7 @@ export function assembleParts<Tx>(options: UpdaterOptions<Tx>): UpdaterParts<Tx>
     databaseName,
     dialect,
     tables: store.tables,
-    read: store.read,
+    read: store.ask,
     clock,
     events,
     log,

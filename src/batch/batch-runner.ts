@@ -9,12 +9,14 @@ import type { Lease } from '../queue/lease.js'
 import type { Waiting } from '../queue/reasons.js'
 import { LaneChangedError } from '../queue/lane-store.js'
 import type { Precedence } from '../queue/fence.js'
+import { settingsOf } from '../settings.js'
 import { toError } from '../thrown.js'
 import type { UpdateDefinition } from '../updates/definition.js'
 import { BatchPlanner } from './batch-planner.js'
 import { startHeartbeat } from './heartbeat.js'
 import { LaneTaker } from './lane-taker.js'
 import { LeaseHolder, type Held } from './lease-holder.js'
+import { limitedQuery } from './limited-query.js'
 import { logPreview } from './log-preview.js'
 import { refuseChangedDefinition } from './needs-decision.js'
 import { OvertakenError } from './overtaken.js'
@@ -188,11 +190,11 @@ export class BatchRunner<Tx> {
     )
     try {
       if (definition.on !== undefined && definition.on !== around.database.dialect)
-        return await this.#notApplicable(held.lease)
+        return await this.#notApplicable(held.lease, gone.signal)
       refuseChangedDefinition(definition, held.claimed)
       held.work ??= this.#planner.resume(definition, held.lease, held.claimed, permission)
       const { work } = held
-      await this.#check(definition, held.claimed)
+      await this.#check(definition, held.claimed, gone.signal)
       const plan = this.#planner.plan(definition, held.lease, work, permission, paced, gone.signal, precedence)
       events.emit('batch:start', {
         ...this.#identity(definition.name, held.lease),
@@ -224,15 +226,18 @@ export class BatchRunner<Tx> {
     }
   }
 
-  async #check(definition: UpdateDefinition<Tx, never>, { batches }: ClaimedState): Promise<void> {
+  async #check(definition: UpdateDefinition<Tx, never>, { batches }: ClaimedState, signal: AbortSignal): Promise<void> {
     if (this.#checked.has(definition.name)) return
-    const { store, database } = this.#parts.around
-    await definition.check?.({ query: store.read, dialect: database.dialect })
+    const { around, settings } = this.#parts
+    const { database } = around
+    const limits = settingsOf(settings, definition)
+    const query = limitedQuery({ database, updateName: definition.name, limits, signal })
+    await definition.check?.({ query, dialect: database.dialect })
     if (batches === 0 && definition.deletes === true) await logPreview(this.#parts.around, definition)
     this.#checked.add(definition.name)
   }
 
-  async #notApplicable(lease: Lease): Promise<BatchOutcome> {
+  async #notApplicable(lease: Lease, signal: AbortSignal): Promise<BatchOutcome> {
     const { around, events } = this.#parts
     const ending = {
       outcome: 'not applicable',
@@ -244,7 +249,7 @@ export class BatchRunner<Tx> {
       busyMs: 0,
     } as const
     const closing = around.store.finishing(lease, ending)
-    await pipelinedTransaction(around.database, [], async () => ({ result: undefined, closing }))
+    await pipelinedTransaction(around.database, [], async () => ({ result: undefined, closing }), { signal })
     this.#holder.forget()
     events.emit('update:complete', { ...this.#identity(lease.updateName), outcome: 'not applicable' })
     return 'ran'

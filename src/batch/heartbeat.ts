@@ -2,6 +2,9 @@ import { NoAnswerError } from '../errors.js'
 import type { Lease } from '../queue/lease.js'
 import type { QueueStore } from '../queue/queue-store.js'
 
+// How long the end of a batch waits for a beat that is under way.
+const LAST_BEAT_MS = 1_000
+
 /**
  * Renews a lease while its batch runs longer than the lease lasts, and says so when it is lost. It runs on the real
  * clock, for the lease expires by the database's, which is real too. What it returns ends it, and resolves when no beat
@@ -14,10 +17,11 @@ export function startHeartbeat<Tx>(
   onLost: () => void,
 ): () => Promise<void> {
   let beating: Promise<void> | null = null
+  const ended = new AbortController()
   const timer = setInterval(() => {
     if (beating) return
     beating = store
-      .renew(lease, leaseMs)
+      .renew(lease, leaseMs, ended.signal)
       .then((ours) => {
         if (!ours) onLost()
       })
@@ -33,6 +37,9 @@ export function startHeartbeat<Tx>(
   timer.unref()
   return async () => {
     clearInterval(timer)
+    // Cancelled only when it has to wait: a cancelled statement costs its connection.
+    const patience = setTimeout(() => ended.abort(), LAST_BEAT_MS)
     await beating
+    clearTimeout(patience)
   }
 }

@@ -1,5 +1,5 @@
 import type { Query } from '../databases/database.js'
-import { classifyError } from '../databases/error-class.js'
+import { classifyError, wantsSmallerBatch } from '../databases/error-class.js'
 import type { JsonObject } from '../json.js'
 import { LaneChangedError, type LaneRow } from '../queue/lane-store.js'
 import type { Lease } from '../queue/lease.js'
@@ -7,6 +7,7 @@ import type { ClaimedState } from '../queue/batch-record.js'
 import { parseProgress } from '../queue/row.js'
 import { lanesWanted, settingsOf, type ResolvedSettings } from '../settings.js'
 import type { Lanes, UpdateDefinition } from '../updates/definition.js'
+import { limitedQuery, limitedTransaction, type Limited } from './limited-query.js'
 import type { Surroundings } from './work.js'
 
 export interface LaneTakerParts<Tx> {
@@ -55,13 +56,15 @@ export class LaneTaker<Tx> {
     const wanted = lanes === null ? 1 : lanesWanted(settings, definition.name, lanes.wanted)
     if (lanes === null || wanted < 2 || database.dialect !== 'postgres') return false
     try {
-      const progress = parseProgress(definition.name, await store.fence(store.read, lease))
-      const batchSize = settingsOf(settings, definition).defaultBatchSize
+      const progress = parseProgress(definition.name, await store.fence(store.ask, lease))
+      const limited = this.#limited(definition)
+      const batchSize = limited.limits.defaultBatchSize
       const request = { updateName: definition.name, lanes: wanted, batchSize }
-      const split = await lanes.split({ query: store.read, dialect: database.dialect }, progress, request)
+      const query = limitedQuery(limited)
+      const split = await lanes.split({ query, dialect: database.dialect }, progress, request)
       if (split === null) return false
       const texts = { whole: JSON.stringify(split.whole), lanes: split.lanes.map((lane) => JSON.stringify(lane)) }
-      await database.transaction((tx) => store.lanes.split(store.within(tx), lease, { ...texts, tunerJson }))
+      await limitedTransaction(limited, (within) => store.lanes.split(within, lease, { ...texts, tunerJson }))
       log.info({ update: definition.name, lanes: split.lanes.length }, 'the walk was split into lanes')
       onMoreLanes()
       return true
@@ -98,36 +101,48 @@ export class LaneTaker<Tx> {
 
   async #divide(definition: UpdateDefinition<Tx, never>, lanes: Lanes<Tx>): Promise<boolean> {
     const { name } = definition
-    const { around, settings, onMoreLanes } = this.#parts
+    const { around, onMoreLanes } = this.#parts
     const { store, database, log } = around
-    const { defaultBatchSize } = settingsOf(settings, definition)
+    const limited = this.#limited(definition)
     const cut = async (query: Query): Promise<DividedLane | null> => {
       const slowest = slowestOf(await store.lanes.rows(name, query), lanes)
       if (slowest === null) return null
-      const request = { updateName: name, batchSize: slowest.batchSize ?? defaultBatchSize }
+      const request = { updateName: name, batchSize: slowest.batchSize ?? limited.limits.defaultBatchSize }
       const lane = parseProgress(name, slowest.progressJson)
       const halves = await lanes.divide({ query, dialect: database.dialect }, lane, request)
       return halves === null ? null : { slowest, halves }
     }
-    const divided = await this.#divideUnlocked(cut).catch(async (error: unknown) => {
-      if (!(error instanceof LaneChangedError)) throw error
-      // Its batches follow each other faster than it is cut: this time they wait for it, a few ms.
-      return database.transaction(async (tx) => {
-        const query = store.within(tx)
-        const known = (await store.lanes.lockUpdate(query, name)) === null ? null : await cut(query)
-        return known === null ? null : this.#save(query, known)
+    const divided = await this.#divideUnlocked(limited, cut)
+      .catch(async (error: unknown) => {
+        if (!(error instanceof LaneChangedError)) throw error
+        // Its batches follow each other faster than it is cut: this time they wait for it, a few ms.
+        return limitedTransaction(limited, async (query) => {
+          const known = (await store.lanes.lockUpdate(query, name)) === null ? null : await cut(query)
+          return known === null ? null : this.#save(query, known)
+        })
       })
-    })
+      .catch((error: unknown) => {
+        // Somebody holds the table, or the update: who works on lanes has the same wait before him.
+        if (!wantsSmallerBatch(classifyError(error))) throw error
+        return null
+      })
     if (divided === null) return false
     log.info({ update: name, lane: divided.slowest.lane }, 'what is left of a lane was divided')
     onMoreLanes()
     return true
   }
 
-  async #divideUnlocked(cut: (query: Query) => Promise<DividedLane | null>): Promise<DividedLane | null> {
-    const { store, database } = this.#parts.around
-    const divided = await cut(store.read)
-    return divided === null ? null : database.transaction((tx) => this.#save(store.within(tx), divided))
+  async #divideUnlocked(
+    limited: Limited<Tx>,
+    cut: (query: Query) => Promise<DividedLane | null>,
+  ): Promise<DividedLane | null> {
+    const divided = await cut(limitedQuery(limited))
+    return divided === null ? null : limitedTransaction(limited, (query) => this.#save(query, divided))
+  }
+
+  #limited(definition: UpdateDefinition<Tx, never>) {
+    const { around, settings } = this.#parts
+    return { database: around.database, updateName: definition.name, limits: settingsOf(settings, definition) }
   }
 
   async #save(query: Query, divided: DividedLane): Promise<DividedLane> {

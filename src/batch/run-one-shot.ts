@@ -120,7 +120,8 @@ export async function runOneShot<Tx>(
         },
         around.leaseMs,
       )
-  await pipelinedTransaction(database, [], async () => ({ result: undefined, closing }))
+  // Without a limit of its own: what took hours isn't given up because somebody has locked the row for a second.
+  await pipelinedTransaction(database, [], async () => ({ result: undefined, closing }), { signal: plan.signal })
   return { items: result.items, durationMs, done: result.done, stalled, laneEnded: false }
 }
 

@@ -209,12 +209,14 @@ async function prepare<Tx>(
   plan: BatchPlan,
 ): Promise<unknown> {
   if (!definition.prepare) return undefined
-  const savedText = await around.database.session((session) => around.store.fence(session.query, plan.lease))
+  const read: Query = (text, values) =>
+    around.database.session((session) => session.query(text, values), { signal: plan.signal })
+  const savedText = await around.store.fence(read, plan.lease)
   const { progress } = await openProgress<never>(definition, savedText)
   const context: PrepareContext<never> = {
     ...handlerContext(around, definition.name, plan, progress),
     batchSize: plan.batchSize,
-    query: guardedQuery(around.store.read, plan.signal),
+    query: guardedQuery(read, plan.signal),
     session: (work) =>
       around.database.session((session) => namedSession(session, around.database.dialect, definition.name, work), {
         signal: plan.signal,

@@ -12,21 +12,22 @@ export interface TransactionLimits {
 /** Whose statements these are, for pg_stat_activity and for our own signals. */
 export const APPLICATION_NAME_PREFIX = 'evenkeel:'
 
+// By its schema: nobody who may create functions in the search_path has his own called by us.
+const setting = (name: string, value: string) => `pg_catalog.set_config('${name}', ${value}, true)`
+
 const LIMITS = [
-  "set_config('application_name', $1, true)",
-  "set_config('statement_timeout', $2, true)",
-  "set_config('lock_timeout', $3, true)",
-  "set_config('idle_in_transaction_session_timeout', $4, true)",
+  setting('application_name', '$1'),
+  setting('statement_timeout', '$2'),
+  setting('lock_timeout', '$3'),
+  setting('idle_in_transaction_session_timeout', '$4'),
 ]
 
 // One column: each costs a driver more than the server.
 const settingText = (limits: readonly string[]) => `
-SELECT concat(
-  ${limits.join(',\n  ')}
-) AS settings`
+SELECT ${limits.join('\n  || ')} AS settings`
 
 const LIMITS_ALONE = settingText(LIMITS)
-const LIMITS_AND_ASYNCHRONOUS_COMMIT = settingText([...LIMITS, "set_config('synchronous_commit', 'off', true)"])
+const LIMITS_AND_ASYNCHRONOUS_COMMIT = settingText([...LIMITS, setting('synchronous_commit', "'off'")])
 
 /**
  * The settings of a batch's transaction, for as long as it lasts: nothing stays on the session, which may be a pooler's.

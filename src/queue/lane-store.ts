@@ -100,13 +100,13 @@ export class LaneStore {
     return { lane, tunerJson, statisticsJson, fingerprint, batches }
   }
 
-  async renew(lease: Lease, leaseMs: number): Promise<boolean> {
-    const { rowCount } = await this.#read(this.#statements.renew, [lease.updateName, lease.token, leaseMs])
+  async renew(lease: Lease, leaseMs: number, query: Query): Promise<boolean> {
+    const { rowCount } = await query(this.#statements.renew, [lease.updateName, lease.token, leaseMs])
     return rowCount > 0
   }
 
-  async release(lease: Lease): Promise<boolean> {
-    return (await this.#read(this.#statements.release, [lease.updateName, lease.token])).rowCount > 0
+  async release(lease: Lease, query: Query): Promise<boolean> {
+    return (await query(this.#statements.release, [lease.updateName, lease.token])).rowCount > 0
   }
 
   /** The update's progress; null when it has left the queue. It stays locked until the transaction ends. */
@@ -188,7 +188,7 @@ export class LaneStore {
   async pauseOwn(lease: Lease, by: string, reason: string, error: string): Promise<boolean> {
     const values = [lease.updateName, lease.token, by, reason, error]
     const { rowCount } = await this.#read(this.#statements.pauseOwn, values)
-    await this.release(lease)
+    await this.release(lease, this.#read)
     return rowCount > 0
   }
 

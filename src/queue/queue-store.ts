@@ -37,6 +37,8 @@ export interface Ending {
 const PAGE = 100
 
 const ANSWER_MS = 30_000
+// For what nobody's work depends on.
+const BRIEFLY_MS = 2_000
 // Below any ordering that an INTEGER column holds.
 const BEFORE_ALL_ORDERINGS = -(2 ** 40)
 
@@ -57,20 +59,23 @@ export class QueueStore<Tx> {
     this.tables = tablesOf(database.dialect, schema)
     this.#statements = queueStatements(this.tables)
     this.#history = historyStatements(this.tables)
-    this.lanes = new LaneStore(this.tables, this.#ask)
+    this.lanes = new LaneStore(this.tables, this.ask)
   }
 
-  /** One statement in autocommit, on a connection of its own. */
+  /** One statement in autocommit, on a connection of its own: for questions of others, which take as long as they take. */
   readonly read: Query = (text, values) => this.#database.session((session) => session.query(text, values))
 
-  // The same for our own statements, which are short.
-  readonly #ask: Query = (text, values) =>
+  /** The same for our own statements, which are short. */
+  readonly ask: Query = (text, values) =>
     this.soon((options) => this.#database.session((session) => session.query(text, values), options))
 
+  readonly #briefly: Query = (text, values) =>
+    this.soon((options) => this.#database.session((session) => session.query(text, values), options), BRIEFLY_MS)
+
   /** Gives up on a database that doesn't answer. Where one connection does everything, waiting for it is no silence. */
-  soon<T>(work: (options: TransactionOptions) => Promise<T>, ms = this.#answerMs): Promise<T> {
+  soon<T>(work: (options: TransactionOptions) => Promise<T>, ms = this.#answerMs, signal?: AbortSignal): Promise<T> {
     if (!this.#database.capabilities.concurrentTransactions) return work({})
-    return withinTime(ms, (signal) => work({ signal }))
+    return withinTime(ms, (limit) => work({ signal: limit }), signal)
   }
 
   /** A query bound to a transaction. */
@@ -86,7 +91,7 @@ export class QueueStore<Tx> {
     let ordering = BEFORE_ALL_ORDERINGS
     let name = ''
     for (;;) {
-      const { rows } = await this.#ask<RawRow>(statement, [ordering, name, PAGE, ...among])
+      const { rows } = await this.ask<RawRow>(statement, [ordering, name, PAGE, ...among])
       yield (known.many ? rows.filter((row) => known.among.has(row.name)) : rows).map(toRow)
       const last = rows.at(-1)
       if (rows.length < PAGE || last === undefined) return
@@ -96,40 +101,40 @@ export class QueueStore<Tx> {
   }
 
   async rows(): Promise<QueueRow[]> {
-    const { rows } = await this.#ask<RawRow>(this.#statements.allRows)
+    const { rows } = await this.ask<RawRow>(this.#statements.allRows)
     return rows.map(toRow)
   }
 
   async details(): Promise<QueueRowDetails[]> {
-    const { rows } = await this.#ask<RawDetails>(this.#statements.allDetails)
+    const { rows } = await this.ask<RawDetails>(this.#statements.allDetails)
     return rows.map(toDetails)
   }
 
   async queuedAmong(names: readonly string[]): Promise<Set<string>> {
     if (names.length === 0) return new Set()
-    const { rows } = await this.#ask<{ name: string }>(this.#statements.queuedAmong, [JSON.stringify(names)])
+    const { rows } = await this.ask<{ name: string }>(this.#statements.queuedAmong, [JSON.stringify(names)])
     return new Set(rows.map((row) => row.name))
   }
 
   async finishedAmong(names: readonly string[]): Promise<Set<string>> {
     if (names.length === 0) return new Set()
-    const { rows } = await this.#ask<{ name: string }>(this.#history.finishedAmong, [JSON.stringify(names)])
+    const { rows } = await this.ask<{ name: string }>(this.#history.finishedAmong, [JSON.stringify(names)])
     return new Set(rows.map((row) => row.name))
   }
 
   async isEmpty(): Promise<boolean> {
-    return (await this.#ask(this.#statements.anyQueued)).rows.length === 0
+    return (await this.ask(this.#statements.anyQueued)).rows.length === 0
   }
 
   async lastOutcome(name: string): Promise<Outcome | null> {
-    const { rows } = await this.#ask<{ outcome: Outcome }>(this.#history.lastOutcome, [name])
+    const { rows } = await this.ask<{ outcome: Outcome }>(this.#history.lastOutcome, [name])
     return rows[0]?.outcome ?? null
   }
 
   /** Takes the row if nobody else holds it; null when somebody does, or when it isn't queued any more. */
   async claim(lease: Lease, leaseMs: number, fingerprint: string | null): Promise<ClaimedState | null> {
     const values = [lease.updateName, lease.owner, lease.token, leaseMs, fingerprint]
-    const { rows } = await this.#ask<RawClaimed>(this.#statements.claim, values)
+    const { rows } = await this.ask<RawClaimed>(this.#statements.claim, values)
     const row = rows[0]
     if (row === undefined) return null
     const { tunerjson: tunerJson, statisticsjson: statisticsJson, batches } = row
@@ -137,25 +142,27 @@ export class QueueStore<Tx> {
   }
 
   /** False when the lease isn't ours any more. */
-  async renew(lease: Lease, leaseMs: number): Promise<boolean> {
-    if (lease.lane !== null) return this.lanes.renew(lease, leaseMs)
+  async renew(lease: Lease, leaseMs: number, signal?: AbortSignal): Promise<boolean> {
     const values = [lease.updateName, lease.token, leaseMs]
-    const { rowCount } = await this.soon(
-      (options) => this.#database.session((session) => session.query(this.#statements.renew, values), options),
-      leaseMs,
-    )
-    return rowCount > 0
+    const query: Query = (text, parameters) =>
+      this.soon(
+        (options) => this.#database.session((session) => session.query(text, parameters), options),
+        leaseMs,
+        signal,
+      )
+    if (lease.lane !== null) return this.lanes.renew(lease, leaseMs, query)
+    return (await query(this.#statements.renew, values)).rowCount > 0
   }
 
   /** Says in the row why its runner waits, for whoever asks; believed for `ms`. */
   async tell(name: string, text: string, ms: number): Promise<void> {
-    await this.read(this.#statements.tell, [name, text, ms])
+    await this.#briefly(this.#statements.tell, [name, text, ms])
   }
 
   /** Gives the lease back, so that another runner can go on at once; false when it wasn't ours any more. */
   async release(lease: Lease): Promise<boolean> {
-    if (lease.lane !== null) return this.lanes.release(lease)
-    return (await this.#ask(this.#statements.release, [lease.updateName, lease.token])).rowCount > 0
+    if (lease.lane !== null) return this.lanes.release(lease, this.#briefly)
+    return (await this.#briefly(this.#statements.release, [lease.updateName, lease.token])).rowCount > 0
   }
 
   /** The saved progress, when the row is still ours and may run. */
@@ -253,14 +260,14 @@ export class QueueStore<Tx> {
   }
 
   async pause(name: string, by: string | null, reason: string | null): Promise<boolean> {
-    return (await this.#ask(this.#statements.pause, [name, by, reason])).rowCount > 0
+    return (await this.ask(this.#statements.pause, [name, by, reason])).rowCount > 0
   }
 
   /** The engine pauses what it holds, because a person has to decide; false when it isn't ours any more. */
   async pauseOwn(lease: Lease, by: string, reason: string, error: string): Promise<boolean> {
     if (lease.lane !== null) return this.lanes.pauseOwn(lease, by, reason, error)
     const values = [lease.updateName, lease.token, by, reason, error]
-    return (await this.#ask(this.#statements.pauseOwn, values)).rowCount > 0
+    return (await this.ask(this.#statements.pauseOwn, values)).rowCount > 0
   }
 
   /** Lets the definition with this fingerprint go on from the progress that is there; null lets any. */

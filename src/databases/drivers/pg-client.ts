@@ -17,5 +17,6 @@ export interface PgClient {
   query(query: string | PgQuery, values?: unknown[]): Promise<PgAnswer>
   release(error?: Error | boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }

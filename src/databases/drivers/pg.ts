@@ -65,8 +65,10 @@ class PgDatabase implements Database<PgClient> {
   readonly #isDirect = new WeakMap<PgClient, boolean>()
   readonly #pooled: boolean
   readonly #begin: string
-  // As the server knows them; one that has ended stays, and nobody minds.
+  // As the server knows them, until they end: another's backend may have the number then.
   readonly #backends = new Set<number>()
+  // Their transaction may still be open.
+  readonly #notRolledBack = new WeakSet<PgClient>()
   readonly #mayPrepare = new WeakMap<PgClient, boolean>()
 
   constructor(pool: PgPool, options: FromPgOptions) {
@@ -101,7 +103,7 @@ class PgDatabase implements Database<PgClient> {
           if (command !== 'COMMIT') throw new TransactionRolledBackError()
           return result
         } catch (error) {
-          await client.query('ROLLBACK').catch(() => {})
+          await this.#rollBack(client)
           throw error
         }
       },
@@ -138,7 +140,7 @@ class PgDatabase implements Database<PgClient> {
         } catch (error) {
           // Somebody has run DEALLOCATE or DISCARD: what `pg` takes for prepared isn't, and never will be on this one.
           if (databaseErrorCode(error) === '26000') this.#mayPrepare.set(client, false)
-          await client.query('ROLLBACK').catch(() => {})
+          await this.#rollBack(client)
           throw error
         }
       },
@@ -184,7 +186,7 @@ class PgDatabase implements Database<PgClient> {
     signal?.throwIfAborted()
     const client = await connectUnlessAborted(pool, signal)
     const { processID } = client as { processID?: number | null }
-    if (typeof processID === 'number') this.#backends.add(processID)
+    if (typeof processID === 'number') this.#knowBackend(client, processID)
     let broken: Error | undefined
     const onError = (error: Error) => {
       broken = error
@@ -209,13 +211,24 @@ class PgDatabase implements Database<PgClient> {
       stopWatching()
       const underWay = cancel?.stop() ?? null
       // A cancel that is still under way could hit the next user of this connection: give it up instead.
-      const givenUp = broken ?? underWay !== null
+      const givenUp = broken ?? (underWay !== null || this.#notRolledBack.has(client))
       // One that is given up keeps the listener: its server may still say goodbye, and an error that nobody hears ends the
       // process.
       if (givenUp === false) client.removeListener('error', onError)
       client.release(givenUp)
       await underWay
     }
+  }
+
+  #knowBackend(client: PgClient, processID: number): void {
+    if (this.#backends.has(processID)) return
+    this.#backends.add(processID)
+    client.on('end', () => this.#backends.delete(processID))
+  }
+
+  /** A connection whose transaction can't be ended isn't for anybody else: a pool would hand it on as it is. */
+  async #rollBack(client: PgClient): Promise<void> {
+    await client.query('ROLLBACK').catch(() => this.#notRolledBack.add(client))
   }
 
   /**
@@ -262,7 +275,8 @@ class PgDatabase implements Database<PgClient> {
     // A pooler hands out process ids of its own: a cancel would hit nobody, or a stranger.
     const own = this.#isDirect.get(client) ?? !this.#pooled
     if (!own || typeof processID !== 'number') return
-    await this.#askOther('SELECT pg_cancel_backend($1)', [processID])
+    // By its schema and type: nobody who may create functions in the search_path has his own called by us.
+    await this.#askOther('SELECT pg_catalog.pg_cancel_backend($1::int4)', [processID])
   }
 }
 

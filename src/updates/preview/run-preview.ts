@@ -41,11 +41,16 @@ async function limitedStep<Tx, T>(
 ): Promise<T | null> {
   try {
     return await database.transaction(async (tx) => {
-      await database.query(tx, `SELECT set_config('statement_timeout', $1, true)`, [`${timeoutMs}ms`])
+      await database.query(
+        tx,
+        `SELECT pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('lock_timeout', $1, true)`,
+        [`${timeoutMs}ms`],
+      )
       return work((text, values) => database.query(tx, text, values))
     })
   } catch (error) {
-    if (classifyError(error) === 'timeout') return null
+    const errorClass = classifyError(error)
+    if (errorClass === 'timeout' || errorClass === 'lock') return null
     throw error
   }
 }

@@ -49,6 +49,11 @@ export function classifyError(error: unknown): ErrorClass {
   return 'other'
 }
 
+/** `query_timeout` of a `pg` pool is over: its client doesn't wait any more, but the server goes on with the statement. */
+export function isReadTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
+}
+
 const NETWORK_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -90,6 +95,7 @@ function classifyOne(error: Error): ErrorClass {
     if (code.startsWith('SQLITE_CONSTRAINT')) return 'integrity'
     if (code === 'SQLITE_INTERRUPT') return 'cancelled'
   }
+  if (isReadTimeout(error)) return 'timeout'
   // `pg` has no code for a connection that ends under a query.
   if (
     /^Connection terminated|^Client has encountered a connection error|^timeout exceeded when trying to connect/.test(

@@ -11,7 +11,7 @@ import type {
   Statement,
   TransactionOptions,
 } from '../database.js'
-import { databaseErrorCode } from '../error-class.js'
+import { databaseErrorCode, isReadTimeout } from '../error-class.js'
 import type { PgAnswer, PgClient } from './pg-client.js'
 import { fromPgProblems, POOL_METHODS, type FromPgOptions, type PgPool } from './pg-options.js'
 import {
@@ -204,6 +204,8 @@ class PgDatabase implements Database<PgClient> {
     try {
       return await fn(client)
     } catch (error) {
+      // The pool's `query_timeout`: the client has given up, and the statement goes on.
+      if (isReadTimeout(error)) broken = error as Error
       throw broken !== undefined && !isDatabaseError(error) ? broken : error
     } finally {
       signal?.removeEventListener('abort', abort)

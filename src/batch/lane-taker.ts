@@ -82,20 +82,20 @@ export class LaneTaker<Tx> {
     // Who lost the race for a whole update on SQLite has nothing else to take.
     if (lanes === null || this.#parts.around.database.dialect !== 'postgres') return null
     const { name } = definition
-    const free = await this.#claim(name)
+    const free = await this.#claim(definition)
     if (free !== null) return free
     if (this.mayDivide(name) && (await this.#divide(definition, lanes))) {
-      const added = await this.#claim(name)
+      const added = await this.#claim(definition)
       if (added !== null) return added
     }
     this.#notBefore.set(name, this.#parts.around.clock.nowMs() + DIVIDE_AGAIN_MS)
     return null
   }
 
-  async #claim(updateName: string): Promise<TakenLane | null> {
+  async #claim({ name, fingerprint }: UpdateDefinition<Tx, never>): Promise<TakenLane | null> {
     const { around, owner, newToken } = this.#parts
-    const lease: Lease = { updateName, owner, token: newToken(), lane: null }
-    const claimed = await around.store.lanes.claim(lease, around.leaseMs)
+    const lease: Lease = { updateName: name, owner, token: newToken(), lane: null }
+    const claimed = await around.store.lanes.claim(lease, around.leaseMs, fingerprint ?? null)
     return claimed === null ? null : { lease: { ...lease, lane: claimed.lane }, claimed }
   }
 

@@ -71,6 +71,16 @@ RETURNING
     WHERE update_name = $1
   ) AS wholebatches`,
 
+    /**
+     * Of several with different definitions, the first sets it. A statement of its own, behind `claim`: in the same one
+     * the update would be locked after its lane. $1 name, $2 fingerprint.
+     */
+    adoptFingerprint: `
+UPDATE ${queue}
+SET fingerprint = COALESCE(fingerprint, CAST($2 AS TEXT))
+WHERE update_name = $1
+RETURNING fingerprint`,
+
     /** $1 name. Waits for whoever else has locked it. */
     lockUpdate: `
 SELECT progress_json AS progressjson

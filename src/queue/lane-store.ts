@@ -91,13 +91,25 @@ export class LaneStore {
     }
   }
 
-  /** Takes a lane that nobody works on; null when there is none. */
-  async claim(lease: Lease, leaseMs: number): Promise<ClaimedLane | null> {
+  /**
+   * Takes a lane that nobody works on; null when there is none. An update that goes on with whichever definition runs
+   * next is of this `fingerprint` from then on.
+   */
+  async claim(lease: Lease, leaseMs: number, fingerprint: string | null): Promise<ClaimedLane | null> {
     const values = [lease.updateName, lease.owner, lease.token, leaseMs]
     const [row] = (await this.#read<RawClaim>(this.#statements.claim, values)).rows
     if (row === undefined) return null
-    const { lane, tunerjson: tunerJson, statisticsjson: statisticsJson, fingerprint, wholebatches: batches } = row
-    return { lane, tunerJson, statisticsJson, fingerprint, batches }
+    const { lane, tunerjson: tunerJson, statisticsjson: statisticsJson, wholebatches: batches } = row
+    const agreed = row.fingerprint ?? (await this.#adoptFingerprint(lease.updateName, fingerprint))
+    return { lane, tunerJson, statisticsJson, fingerprint: agreed, batches }
+  }
+
+  /** The fingerprint that the update has then: of somebody else's definition, when that was faster. */
+  async #adoptFingerprint(updateName: string, fingerprint: string | null): Promise<string | null> {
+    if (fingerprint === null) return null
+    const values = [updateName, fingerprint]
+    const { rows } = await this.#read<{ fingerprint: string }>(this.#statements.adoptFingerprint, values)
+    return rows[0]?.fingerprint ?? null
   }
 
   async renew(lease: Lease, leaseMs: number, query: Query): Promise<boolean> {

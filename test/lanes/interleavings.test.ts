@@ -53,7 +53,7 @@ class Actor {
     if (this.lease !== null) return
     this.#claims += 1
     const lease = { updateName: 'change', owner: this.name, token: `${this.name} ${this.#claims}`, lane: null }
-    const claimed = await this.#store.lanes.claim(lease, LEASE_MS)
+    const claimed = await this.#store.lanes.claim(lease, LEASE_MS, change.fingerprint ?? null)
     this.lease = claimed === null ? null : { ...lease, lane: claimed.lane }
   }
 

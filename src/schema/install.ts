@@ -1,4 +1,5 @@
 import type { Database, Query } from '../databases/database.js'
+import { databaseErrorCode } from '../databases/error-class.js'
 import { quoteIdentifier } from '../databases/identifier.js'
 import { NotInstalledError, VersionMismatchError } from '../errors.js'
 import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
@@ -16,10 +17,18 @@ export interface InstallResult {
 }
 
 // Any number that nobody else uses; the same for every version, for that is what a lock is for.
-const INSTALL_LOCK = 7_305_180_116_902
+export const INSTALL_LOCK = 7_305_180_116_902
+
+const MAX_TRIES = 5
+
+// duplicate_schema, duplicate_table, duplicate_object, unique_violation, serialization_failure.
+const MEANWHILE = new Set(['42P06', '42P07', '42710', '23505', '40001'])
 
 /**
  * Creates or upgrades our tables in one transaction, under a lock: of several processes one does it.
+ *
+ * Above READ COMMITTED a transaction sees the database as it was before it got the lock, so it may try to create what
+ * another has created meanwhile. It is begun anew then, and sees that.
  *
  * @throws VersionMismatchError when the database is newer than this package
  */
@@ -28,6 +37,17 @@ export async function install<Tx>(
   databaseName: string,
   tables: Tables,
 ): Promise<InstallResult> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await installOnce(database, databaseName, tables)
+    } catch (error) {
+      const code = databaseErrorCode(error)
+      if (tries >= MAX_TRIES || code === null || !MEANWHILE.has(code)) throw error
+    }
+  }
+}
+
+async function installOnce<Tx>(database: Database<Tx>, databaseName: string, tables: Tables): Promise<InstallResult> {
   return database.transaction(async (tx) => {
     const query: Query = (text, values) => database.query(tx, text, values)
     if (tables.dialect === 'postgres') {

@@ -1,6 +1,6 @@
 import type { Dialect } from '../databases/database.js'
 import type { JsonValue } from '../json.js'
-import { closest, durationProblems, wholeNumberProblems } from '../options.js'
+import { closest, durationProblems, lanesProblems, wholeNumberProblems } from '../options.js'
 import { KNOB_NAMES, knobProblems, presetProblems } from '../pacing/adaptive/options.js'
 import { BUDGET_NAMES, budgetProblem } from '../pacing/budgets/budgets.js'
 import { windowProblems } from '../pacing/windows/windows.js'
@@ -27,7 +27,7 @@ export const SETTING_KEYS: ReadonlyMap<string, SettingKey> = new Map([
   ['windows', { perUpdate: false, problems: windowProblems }],
   ['targetMs', { perUpdate: true, problems: (value) => durationProblems('targetMs', value) }],
   ['maxBatchSize', { perUpdate: true, problems: (value) => wholeNumberProblems('maxBatchSize', value) }],
-  ['lanes', { perUpdate: true, problems: (value) => wholeNumberProblems('lanes', value) }],
+  ['lanes', { perUpdate: true, problems: lanesProblems }],
 ])
 
 /** Which setting of which update: `targetMs@lowercase_emails`; without an update it is for all of the database. */

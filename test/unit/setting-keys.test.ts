@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest'
+import { changeProblems } from '../../src/live/setting-keys.js'
+
+const problemsOf = (lanes: number | string) => changeProblems('lanes', lanes, null, 'postgres')
+
+it.each([1, 2, 64])('lanes may be set to %j', (lanes) => {
+  expect(problemsOf(lanes)).toEqual([])
+})
+
+it.each([0, -1, 2.5, 65, 1_000, '3'])('lanes can’t be set to %j while updates run, as the option can’t', (lanes) => {
+  expect(problemsOf(lanes)).toEqual([`lanes must be a whole number from 1 to 64, not ${JSON.stringify(lanes)}`])
+})

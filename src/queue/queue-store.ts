@@ -212,6 +212,8 @@ export class QueueStore<Tx> {
 
   /** The same for a row that nobody's batch ends: a person cancels it. False when it isn't queued. */
   async remove(query: Query, name: string, ending: Ending): Promise<boolean> {
+    // First, so that the history counts a batch that commits while we wait for it. SQLite's one writer is we already.
+    if (this.tables.dialect === 'postgres') await this.lanes.lockUpdate(query, name)
     const { text, values } = this.#remembering(name, ending)
     await query(text, values)
     return (await query(this.#statements.deleteAny, [name])).rowCount > 0

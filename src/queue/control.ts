@@ -1,4 +1,4 @@
-import type { Database } from '../databases/database.js'
+import type { Database, Query } from '../databases/database.js'
 import { AlreadyQueuedError, NotQueuedError } from '../errors.js'
 import type { JsonObject } from '../json.js'
 import type { UpdaterEmitter } from '../observe/events.js'
@@ -128,26 +128,38 @@ export class QueueControl<Tx> {
   }
 
   async retry(defaults: RowDefaults, options: RetryOptions): Promise<void> {
-    const { by, quarantined = false, acceptChanges = false } = checkRetry(options)
+    const { by, quarantined = false } = checkRetry(options)
+    const { name } = defaults
     await this.#database.transaction(async (tx) => {
       const query = this.#store.within(tx)
-      const { name } = defaults
-      const queued = await this.#store.retry(query, name)
-      if (acceptChanges) await this.#store.acceptDefinition(query, name, defaults.fingerprint ?? null)
-      if (queued && !quarantined) return
-      // A finished update comes back with the progress that it ended with: only the rows set aside are left to do.
-      const text = queued
-        ? await this.#store.progressOf(query, name)
-        : quarantined
-          ? await this.#store.completedProgress(query, name)
-          : null
-      if (text === null) throw new NotQueuedError(name)
-      const progressJson = JSON.stringify({ ...parseProgress(name, text), retryQuarantined: true })
-      if (queued) return this.#store.replaceProgress(query, name, progressJson)
-      const row = { name, dependsOn: [], ordering: defaults.ordering, progressJson, by: by ?? null }
-      await enqueueRow(query, this.#store.tables, row)
+      if (await this.#retryQueued(query, defaults, options)) return
+      if (!quarantined) throw new NotQueuedError(name)
+      await this.#reviveFinished(query, defaults, by ?? null)
     })
-    this.#events.emit('update:retry', { ...this.#identity(defaults.name), by: by ?? null })
+    this.#events.emit('update:retry', { ...this.#identity(name), by: by ?? null })
+  }
+
+  /** False when the update isn't in the queue. */
+  async #retryQueued(
+    query: Query,
+    { name, fingerprint }: RowDefaults,
+    { quarantined = false, acceptChanges = false }: RetryOptions,
+  ): Promise<boolean> {
+    if (!(await this.#store.retry(query, name))) return false
+    if (acceptChanges) await this.#store.acceptDefinition(query, name, fingerprint ?? null)
+    if (!quarantined) return true
+    const progressJson = await this.#store.progressOf(query, name)
+    if (progressJson === null) return false
+    await this.#store.replaceProgress(query, name, withQuarantined(name, progressJson))
+    return true
+  }
+
+  /** A finished update comes back with the progress that it ended with: only the rows set aside are left to do. */
+  async #reviveFinished(query: Query, { name, ordering }: RowDefaults, by: string | null): Promise<void> {
+    const progressJson = await this.#store.completedProgress(query, name)
+    if (progressJson === null) throw new NotQueuedError(name)
+    const row = { name, dependsOn: [], ordering, progressJson: withQuarantined(name, progressJson), by }
+    await enqueueRow(query, this.#store.tables, row)
   }
 
   async disable(reasoned: Reasoned): Promise<void> {
@@ -166,6 +178,11 @@ export class QueueControl<Tx> {
   #identity(updateName: string) {
     return { databaseName: this.#databaseName, updateName }
   }
+}
+
+// The update tries the rows that were set aside again, and takes the mark away.
+function withQuarantined(name: string, progressJson: string): string {
+  return JSON.stringify({ ...parseProgress(name, progressJson), retryQuarantined: true })
 }
 
 function checkReasoned(verb: string, reasoned: Reasoned): Reasoned {

@@ -14,7 +14,20 @@ export interface QueueLookParts<Tx> {
   readonly holdsLaneOf: (updateName: string) => boolean
 }
 
-/** Looks at the queue before every batch, or lets the batch's own fence look. */
+/**
+ * Looks at the queue before every batch, or lets the batch's own fence look.
+ *
+ * No batch may overtake an update that could run before its own, and a question to the queue before each batch would
+ * cost a round trip. So the two share the work. `pickNext` reads the queue, and says of the update that it found whether
+ * it leads: no queued row that this runner knows stands before it. (Behind such a row the answer may change by itself,
+ * when a back-off or somebody's lease ends, so the queue is read before the next batch too.) A leader is remembered
+ * here, and while its lease is held `next` returns it unasked. Its batches get a precedence: what it depended on when it
+ * was picked, and the names that this runner may run. With those the fence, which is the first statement of a batch and
+ * a round trip anyway, asks whether a dependency is queued again, whether a row of these names that nobody else holds
+ * stands before it now, and whether it was given other dependencies. If so, the batch is overtaken: it ends before its
+ * handler is called, counts as no failure, the leader is forgotten, and the queue is read anew. All other batches come
+ * right behind a reading of the queue, and get `NOBODY_BEFORE`.
+ */
 export class QueueLook<Tx> {
   readonly #parts: QueueLookParts<Tx>
   // The update that led the queue at the last look. Invariant: while its lease is held its own fence looks at the queue.
@@ -44,7 +57,7 @@ export class QueueLook<Tx> {
     return { row: picked.row, isNew: true }
   }
 
-  /** What a batch of the update must not overtake. */
+  /** What a batch of the update must not overtake; nothing when the queue was read for it just now. */
   precedenceOf(updateName: string, names: readonly string[]): Precedence {
     const leader = this.#leader
     return leader?.name === updateName ? { dependsOn: leader.dependsOn, names } : NOBODY_BEFORE

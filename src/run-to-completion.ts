@@ -21,11 +21,13 @@ export class UpdaterStoppedError extends EvenkeelError {
   }
 }
 
-/** What runToCompletion() did itself. */
+/** What happened while runToCompletion() ran. */
 export interface CompletionResult {
   /** Updates that left the queue meanwhile, by whoever ran them. */
   readonly completed: readonly string[]
+  /** All that this updater committed meanwhile: its lanes, and the loop of start() beside it, count too. */
   readonly batches: number
+  /** Of those batches. */
   readonly items: number
   /** Wall-clock time, in ms. */
   readonly durationMs: number

@@ -6,7 +6,7 @@ import type { Lease } from './lease.js'
 import { parseDependsOn } from './row.js'
 import type { QueueStatements } from './statements.js'
 
-/** What a batch must not overtake. */
+/** What a batch must not overtake: why and when, `QueueLook` tells. */
 export interface Precedence {
   /** What the update depends on, as it was when it was picked. */
   readonly dependsOn: readonly string[]

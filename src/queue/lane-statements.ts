@@ -5,8 +5,12 @@ import { BELIEVED_MS, timeSql } from './time-sql.js'
 
 /**
  * Every statement on the lanes of split updates. Whoever locks an update and its lanes locks the update first. What a
- * lane's holder writes carries its token; what changes a lane's range or progress carries the version that it was read
- * at, so that of two who change it at the same time one fails.
+ * lane's holder writes into his lane carries its token; what changes a lane's range or progress carries the version that
+ * it was read at, so that of two who change it at the same time one fails.
+ *
+ * What he writes into the update goes by its name, for the token is the lane's. `countBatch`, `join` and `deleteAll` are
+ * rolled back unless `saveBatch`, with the token, changed a row in the same transaction; before `countFailure`,
+ * `countersOfFailure` has found the token there; `adoptFingerprint` changes nothing that is set.
  */
 export function laneStatements(tables: Tables) {
   const { queue, lanes } = tables

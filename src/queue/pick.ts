@@ -18,11 +18,11 @@ export interface Picker {
 /** What runs next. */
 export interface Picked {
   readonly row: QueueRow
-  /** No row stands before it that might become runnable: while that is so, nothing but it needs to be looked at. */
+  /** No row stands before it that might become runnable: what follows from that, `QueueLook` tells. */
   readonly leads: boolean
 }
 
-/** The first runnable update in the order of the queue, or null: engine.md 2. */
+/** The first runnable update in the order of the queue, or null: "Which update runs next" in docs/engine.md. */
 export async function pickNext<Tx>(store: QueueStore<Tx>, picker: Picker): Promise<Picked | null> {
   let skipped = 0
   for await (const page of store.candidates(picker.names)) {

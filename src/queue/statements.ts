@@ -5,8 +5,10 @@ import { leaseStatements } from './lease-statements.js'
 import { BELIEVED_MS, namesOf, timeSql } from './time-sql.js'
 
 /**
- * Every statement on the queue, once for both databases: they differ only in their clock. All of a runner's writes
- * carry its lease token, so that one that lost its lease changes nothing.
+ * Every statement on the queue, once for both databases: they differ only in their clock. What a runner writes into a
+ * row that it holds carries its lease token, so that one that lost its lease changes nothing. Two go by the name alone:
+ * `tell`, whose words are believed for a moment only, and the `deleteAny` that ends an update in lanes, which is rolled
+ * back unless the lane's own statement, with its token, changed a row in the same transaction.
  */
 export function queueStatements(tables: Tables) {
   const { queue, lanes, settings } = tables

@@ -1,6 +1,6 @@
 /**
  * `AbortSignal.any` of two signals, kept for as long as they are the same two: it is wanted before every batch, and
- * making one costs some µs.
+ * making one costs some µs. Each that is made leaves an entry on both until they are gone, so the two must change seldom.
  */
 export class EitherSignal {
   #one: AbortSignal | null = null

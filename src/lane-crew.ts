@@ -7,6 +7,7 @@ import type { QueueRow } from './queue/row.js'
 import type { Registry } from './registry.js'
 import { runLoop, type Rest } from './run-loop.js'
 import { lanesWanted, type ResolvedSettings } from './settings.js'
+import { underAny } from './under-any.js'
 import { WakeUp } from './wake-up.js'
 
 export interface LaneCrewParts<Tx> extends Omit<QueueLookParts<Tx>, 'batches'> {
@@ -53,19 +54,20 @@ export class LaneCrew<Tx> {
   /** Runs until `stop` aborts; then no lane is held any more. Rejects with what ended a helper, when all have ended. */
   async run(run: CrewRun<Tx>): Promise<void> {
     const ended = new AbortController()
-    const stop = AbortSignal.any([run.stop, ended.signal])
-    const helpers = this.#parts.helpers.map(async (batches, index) => {
-      try {
-        await this.#loop(batches, index + 1, { ...run, stop })
-      } catch (error) {
-        ended.abort()
-        throw error
-      } finally {
-        await batches.release()
-      }
+    await underAny([run.stop, ended.signal], async (stop) => {
+      const helpers = this.#parts.helpers.map(async (batches, index) => {
+        try {
+          await this.#loop(batches, index + 1, { ...run, stop })
+        } catch (error) {
+          ended.abort()
+          throw error
+        } finally {
+          await batches.release()
+        }
+      })
+      const failed = (await Promise.allSettled(helpers)).find((helper) => helper.status === 'rejected')
+      if (failed) throw failed.reason
     })
-    const failed = (await Promise.allSettled(helpers)).find((helper) => helper.status === 'rejected')
-    if (failed) throw failed.reason
   }
 
   #loop(batches: BatchRunner<Tx>, lane: number, run: CrewRun<Tx>): Promise<void> {
@@ -111,7 +113,8 @@ export class LaneCrew<Tx> {
   }
 
   async #idle(stop: AbortSignal): Promise<void> {
-    await sleepUnlessAborted(systemClock, this.#parts.settings.pollMs, AbortSignal.any([this.#moreLanes.signal, stop]))
+    const { pollMs } = this.#parts.settings
+    await underAny([this.#moreLanes.signal, stop], (either) => sleepUnlessAborted(systemClock, pollMs, either))
     await yieldToEventLoop()
   }
 }

@@ -20,6 +20,7 @@ import type { Registry } from './registry.js'
 import type { Rest } from './run-loop.js'
 import { settingsOf, type ResolvedSettings } from './settings.js'
 import { messageOf } from './thrown.js'
+import { underAny } from './under-any.js'
 import { WakeUp } from './wake-up.js'
 
 export interface RunStepsParts<Tx> {
@@ -42,6 +43,12 @@ export interface RunStepsParts<Tx> {
 /** What ends a batch: `stop` after it, `cancel` in the middle of it. */
 export interface BatchSignals {
   readonly stop: AbortSignal
+  readonly cancel: AbortSignal
+}
+
+/** The same for a batch that several may end. */
+export interface CallersSignals {
+  readonly stops: readonly AbortSignal[]
   readonly cancel: AbortSignal
 }
 
@@ -83,27 +90,28 @@ export class RunSteps<Tx> {
   /** Waits for `pollMs` on the real clock, for a back-off's end on the injected one, for news, or for `stop`. */
   async wait(pollMs: number, stop: AbortSignal | undefined): Promise<void> {
     const { backOffs, settings } = this.#parts
-    const woken = stop ? AbortSignal.any([this.#mayHaveWork.signal, stop]) : this.#mayHaveWork.signal
     const done = new AbortController()
-    const either = AbortSignal.any([woken, done.signal])
-    const backOffLeft = backOffs.nextMs()
-    const waits = [sleepUnlessAborted(systemClock, pollMs, either)]
-    // Back-offs are counted by the injected clock, other processes are watched by the real one.
-    if (backOffLeft !== null) waits.push(sleepUnlessAborted(settings.clock, backOffLeft, either))
-    try {
-      await Promise.race(waits)
-    } finally {
-      done.abort()
-    }
+    await underAny([this.#mayHaveWork.signal, done.signal, ...(stop ? [stop] : [])], async (either) => {
+      const backOffLeft = backOffs.nextMs()
+      const waits = [sleepUnlessAborted(systemClock, pollMs, either)]
+      // Back-offs are counted by the injected clock, other processes are watched by the real one.
+      if (backOffLeft !== null) waits.push(sleepUnlessAborted(settings.clock, backOffLeft, either))
+      try {
+        await Promise.race(waits)
+      } finally {
+        done.abort()
+      }
+    })
   }
 
   /** One batch of the first runnable update among `names`, without a pause; its name, or null when none can run. */
-  one(names: readonly string[], signals: () => BatchSignals): Promise<string | null> {
+  one(names: readonly string[], signals: () => CallersSignals): Promise<string | null> {
     return this.#oneBatch.run(async () => {
       for (;;) {
         const name = await this.pick(names)
         if (name === null) return null
-        const outcome = await this.#batch(name, names, signals())
+        const { stops, cancel } = signals()
+        const outcome = await underAny(stops, (stop) => this.#batch(name, names, { stop, cancel }))
         if (outcome !== 'overtaken') return outcome === 'ran' ? name : null
       }
     })
@@ -187,7 +195,7 @@ export class RunSteps<Tx> {
     settings.logger.warn({ database: databaseName, error, waitMs }, `${what}: ${messageOf(error)}`)
     // A clock of a test may end its sleeps at once.
     await yieldToEventLoop()
-    await sleepUnlessAborted(settings.clock, waitMs, AbortSignal.any([this.#lookAgain.signal, stop]))
+    await underAny([this.#lookAgain.signal, stop], (either) => sleepUnlessAborted(settings.clock, waitMs, either))
   }
 
   /** Lets go of the lease, after the running batch: others may go on. */

@@ -1,6 +1,5 @@
 import { classifyError } from './databases/error-class.js'
 import { LONGEST_TIMER_MS } from './clock.js'
-import { EitherSignal } from './either-signal.js'
 import { UpdaterAbortedError } from './errors.js'
 import { LaneCrew } from './lane-crew.js'
 import type { UpdaterEmitter } from './observe/events.js'
@@ -9,6 +8,7 @@ import { RunSteps, type RunStepsParts } from './run-steps.js'
 import { UpdaterStoppedError, type CompletionSteps } from './run-to-completion.js'
 import type { SignalSampler } from './signals/sampler.js'
 import { messageOf } from './thrown.js'
+import { underAny } from './under-any.js'
 
 export interface RunnerParts<Tx> extends RunStepsParts<Tx> {
   readonly signals: SignalSampler<Tx>
@@ -22,7 +22,6 @@ export class Runner<Tx> {
   readonly #parts: RunnerParts<Tx>
   readonly #steps: RunSteps<Tx>
   readonly #crew: LaneCrew<Tx>
-  readonly #stopped = new EitherSignal()
   // Invariant: the newest run, until it has stopped; a start() during its stop() makes another that waits for it.
   #run: Run | null = null
   // Batches that a caller runs himself end with it. Invariant: not stopped, or being stopped.
@@ -124,16 +123,23 @@ export class Runner<Tx> {
   }
 
   /** Hands the steps of runToCompletion() to `work`, and a signal that also aborts when the updater stops. */
-  async complete<T>(
+  complete<T>(
     signal: AbortSignal | undefined,
     work: (steps: CompletionSteps, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.#aborted = null
-    const { names } = this.#parts.registry
-    const { stop, cancel } = this.#direct
     const helpersEnded = new AbortController()
-    const given = [stop.signal, helpersEnded.signal, ...(signal ? [signal] : [])]
-    const either = AbortSignal.any(given)
+    const given = [this.#direct.stop.signal, helpersEnded.signal, ...(signal ? [signal] : [])]
+    return underAny(given, (either) => this.#complete(either, helpersEnded, work))
+  }
+
+  async #complete<T>(
+    either: AbortSignal,
+    helpersEnded: AbortController,
+    work: (steps: CompletionSteps, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { names } = this.#parts.registry
+    const { cancel } = this.#direct
     let among: readonly string[] = []
     const steps: CompletionSteps = {
       step: async (wanted) => {
@@ -151,14 +157,16 @@ export class Runner<Tx> {
     // While the loop runs its helpers do, at its pace.
     const helped = this.#run
       ? Promise.resolve()
-      : this.#crew.run({
-          names: () => among,
-          stop: AbortSignal.any([either, done.signal]),
-          cancel: cancel.signal,
-          rest: async () => 'not needed',
-          limitsOf: () => ({}),
-          recover: (error) => steps.recover(error),
-        })
+      : underAny([either, done.signal], (stop) =>
+          this.#crew.run({
+            names: () => among,
+            stop,
+            cancel: cancel.signal,
+            rest: async () => 'not needed',
+            limitsOf: () => ({}),
+            recover: (error) => steps.recover(error),
+          }),
+        )
     helped.catch((error: unknown) => {
       if (error instanceof UpdaterAbortedError) this.#giveUp(error)
       helpersEnded.abort(error)
@@ -236,8 +244,9 @@ export class Runner<Tx> {
   async #one(names: readonly string[], signal?: AbortSignal): Promise<string | null> {
     const signals = () => {
       const { stop, cancel } = this.#run ?? this.#direct
-      const stops = signal === undefined ? stop.signal : this.#run ? this.#stopped.of(stop.signal, signal) : signal
-      return { stop: stops, cancel: cancel.signal }
+      const callers = signal === undefined ? [] : [signal]
+      const stops = signal === undefined || this.#run ? [stop.signal, ...callers] : callers
+      return { stops, cancel: cancel.signal }
     }
     try {
       return await this.#steps.one(names, signals)

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sleepUnlessAborted, systemClock } from '../clock.js'
 import type { TableName } from '../databases/identifier.js'
 import type { Reading } from '../pacing/reading.js'
+import { underAny } from '../under-any.js'
 import { Sampling, type SamplerParts } from './sampling.js'
 
 // Nothing is measured for nobody: this long after the pace last wanted to know, in ms.
@@ -43,10 +44,13 @@ export class SignalSampler<Tx> {
     if (this.#parts.signals.length === 0) return
     const sampling = this.#sampling ?? this.#begin()
     sampling.wanted(table, LINGER_MS)
+    // Asked before every batch, and mostly there is nothing to wait for.
+    if (sampling.hasLooked) return
     const done = new AbortController()
-    const patience = sleepUnlessAborted(systemClock, FIRST_LOOK_MS, AbortSignal.any([stop, done.signal]))
-    await Promise.race([sampling.firstLook, patience])
-    done.abort()
+    await underAny([stop, done.signal], async (signal) => {
+      await Promise.race([sampling.firstLook, sleepUnlessAborted(systemClock, FIRST_LOOK_MS, signal)])
+      done.abort()
+    })
   }
 
   /** Ends every sample. When it resolves, no timer is left, and no connection but one that can't be cancelled. */

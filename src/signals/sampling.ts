@@ -3,6 +3,7 @@ import type { Database, Query } from '../databases/database.js'
 import type { TableName } from '../databases/identifier.js'
 import type { Logger } from '../observe/logger.js'
 import type { Reading } from '../pacing/reading.js'
+import { underAny } from '../under-any.js'
 import type { OwnWork } from './own-work.js'
 import { readOnlyTransaction } from './read-only.js'
 import type { Signal, SignalContext } from './signal.js'
@@ -23,12 +24,13 @@ export interface SamplerParts<Tx> {
 export class Sampling<Tx> {
   /** Resolves when every signal was asked once, or when it ends before. */
   readonly firstLook: Promise<void>
+  #hasLooked = false
   readonly #parts: SamplerParts<Tx>
   readonly #tracked: readonly TrackedSignal[]
   readonly #stop = new AbortController()
   // Invariant: the loops that haven't been through all their signals yet.
   readonly #looking = new Set<object>()
-  #hasLooked = () => {}
+  #endFirstLook = () => {}
   #table: TableName | null = null
   // On the monotonic system clock.
   #wantedUntilMs = 0
@@ -37,8 +39,13 @@ export class Sampling<Tx> {
     this.#parts = parts
     this.#tracked = parts.signals.map((signal) => new TrackedSignal(signal, parts.own, parts.log, parts.databaseName))
     this.firstLook = new Promise((resolve) => {
-      this.#hasLooked = resolve
+      this.#endFirstLook = resolve
     })
+  }
+
+  /** Whether the first look is over. */
+  get hasLooked(): boolean {
+    return this.#hasLooked
   }
 
   readings(): readonly Reading[] {
@@ -67,7 +74,12 @@ export class Sampling<Tx> {
         this.#loop(group, group === together ? (due) => this.#sampleTogether(due) : (due) => this.#sampleAlone(due)),
       ),
     )
-    this.#hasLooked()
+    this.#looked()
+  }
+
+  #looked(): void {
+    this.#hasLooked = true
+    this.#endFirstLook()
   }
 
   async #loop(group: TrackedSignal[], sample: (due: TrackedSignal[]) => Promise<void>): Promise<void> {
@@ -78,7 +90,7 @@ export class Sampling<Tx> {
       for (const each of due) each.begins(startMs)
       await sample(due)
       this.#looking.delete(group)
-      if (this.#looking.size === 0) this.#hasLooked()
+      if (this.#looking.size === 0) this.#looked()
       const waitMs = Math.min(...group.map(({ dueMs }) => dueMs)) - performance.now()
       await sleepUnlessAborted(systemClock, Math.max(waitMs, 1), stop)
     }
@@ -111,10 +123,8 @@ export class Sampling<Tx> {
       const cancel = new AbortController()
       const timeoutMs = Math.max(...left.map(({ signal }) => signal.timeoutMs))
       try {
-        await readOnlyTransaction(
-          this.#parts.database,
-          { timeoutMs, signal: AbortSignal.any([cancel.signal, this.#stop.signal]) },
-          async (query) => {
+        await underAny([cancel.signal, this.#stop.signal], (signal) =>
+          readOnlyTransaction(this.#parts.database, { timeoutMs, signal }, async (query) => {
             while (left.length > 0) {
               const [each, ...rest] = left as [TrackedSignal, ...TrackedSignal[]]
               left = rest
@@ -123,7 +133,7 @@ export class Sampling<Tx> {
                 throw error
               })
             }
-          },
+          }),
         )
       } catch (error) {
         // It didn't come to a single one: the database is away, or no connection is to be had.

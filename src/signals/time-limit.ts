@@ -1,3 +1,5 @@
+import { underAny } from '../under-any.js'
+
 /** A sample that took too long. */
 export class SampleTimeoutError extends Error {
   constructor(timeoutMs: number) {
@@ -18,22 +20,16 @@ export async function withinTime<T>(
   stop.throwIfAborted()
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(new SampleTimeoutError(timeoutMs)), timeoutMs)
-  const signal = AbortSignal.any([late.signal, stop])
-  const { promise: aborted, reject } = rejectable()
-  const onAbort = () => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return await Promise.race([work(signal), aborted])
+    return await underAny([late.signal, stop], (signal) => Promise.race([work(signal), abortOf(signal)]))
   } finally {
     clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
   }
 }
 
-function rejectable(): { promise: Promise<never>; reject: (error: Error) => void } {
-  let reject: (error: Error) => void = () => {}
-  const promise = new Promise<never>((_, fail) => {
-    reject = fail
+/** Rejects when the signal aborts. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   })
-  return { promise, reject }
 }

@@ -1,8 +1,7 @@
 import { requireReadable } from '../options.js'
 import type { ReadContext } from '../databases/database.js'
-import { describeTable } from '../databases/catalogue/table.js'
 import type { JsonObject } from '../json.js'
-import { planWalk, type WalkPlan } from '../keyset/walk.js'
+import type { WalkPlan } from '../keyset/walk.js'
 import { changeRange, changing } from './backfill/change.js'
 import { BACKFILL_OPTIONS, backfillProblems, type BackfillOptions } from './backfill/options.js'
 import { reportBackfill } from './backfill/report.js'
@@ -13,7 +12,8 @@ import { previewWalk } from './preview/preview-walk.js'
 import { checkWritableColumns } from './walk/check-columns.js'
 import { ConnectionCache } from './walk/connection-cache.js'
 import { walkLanes } from './walk/lanes.js'
-import { keyColumns, WALK_OPTIONS } from './walk/options.js'
+import { WALK_OPTIONS } from './walk/options.js'
+import { planTableWalk } from './walk/plan-table-walk.js'
 import { savedKeys, type WalkProgress } from './walk/progress.js'
 import { narrowed } from './walk/sql.js'
 import { resultOf, walkBatch } from './walk/walk-batch.js'
@@ -108,7 +108,7 @@ function afterLanes<Tx>(
 }
 
 async function planBackfill<Tx>(context: ReadContext, options: BackfillOptions<Tx>): Promise<WalkPlan> {
-  const plan = planWalk(await describeTable(context, options.table), keyColumns(options.key))
+  const plan = await planTableWalk(context, options.table, options.key)
   checkWritableColumns(plan, Object.keys(options.set ?? {}), 'set')
   return plan
 }

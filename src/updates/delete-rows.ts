@@ -4,7 +4,7 @@ import { describeTable } from '../databases/catalogue/table.js'
 import type { TableName } from '../databases/identifier.js'
 import type { JsonObject } from '../json.js'
 import type { SqlPart } from '../keyset/range.js'
-import { planWalk, type KeySlice, type WalkPlan } from '../keyset/walk.js'
+import type { KeySlice, WalkPlan } from '../keyset/walk.js'
 import { commonDefinition } from './define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, ProgressReport } from './definition.js'
 import { DeleteLimitError, refuseTooMany } from './delete-rows/limit.js'
@@ -15,7 +15,8 @@ import { walkShare } from './walk/fraction.js'
 import { savedCount, savedKeys } from './walk/progress.js'
 import { limitOf, limitProblems, type RowLimit } from './row-limit.js'
 import { walkLanes } from './walk/lanes.js'
-import { keyColumns, sqlProblems, tableProblems, WALK_OPTIONS, walkProblems, type WalkOptions } from './walk/options.js'
+import { sqlProblems, tableProblems, WALK_OPTIONS, walkProblems, type WalkOptions } from './walk/options.js'
+import { planTableWalk } from './walk/plan-table-walk.js'
 import { narrowed } from './walk/sql.js'
 import { resultOf, walkBatch } from './walk/walk-batch.js'
 
@@ -125,7 +126,7 @@ function laneLimitProblems(options: DeleteRowsOptions): string[] {
 }
 
 async function planDelete(context: ReadContext, { table, key, keepIn }: DeleteRowsOptions): Promise<DeletePlan> {
-  const walk = planWalk(await describeTable(context, table), keyColumns(key))
+  const walk = await planTableWalk(context, table, key)
   if (keepIn === undefined) return { walk, keeping: null }
   return { walk, keeping: planKeeping(walk.table, await describeTable(context, keepIn), keepIn) }
 }

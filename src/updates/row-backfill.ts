@@ -1,8 +1,8 @@
 import { requireReadable } from '../options.js'
 import type { ReadContext } from '../databases/database.js'
-import { describeTable, requireColumns } from '../databases/catalogue/table.js'
+import { requireColumns } from '../databases/catalogue/table.js'
 import type { JsonObject } from '../json.js'
-import { planWalk, type KeyRange } from '../keyset/walk.js'
+import type { KeyRange } from '../keyset/walk.js'
 import { commonDefinition } from './define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, ProgressReport } from './definition.js'
 import { handleRows } from './row-backfill/handle-rows.js'
@@ -13,7 +13,8 @@ import { previewWalk } from './preview/preview-walk.js'
 import { ConnectionCache } from './walk/connection-cache.js'
 import { walkShare } from './walk/fraction.js'
 import { walkLanes } from './walk/lanes.js'
-import { keyColumns, WALK_OPTIONS } from './walk/options.js'
+import { WALK_OPTIONS } from './walk/options.js'
+import { planTableWalk } from './walk/plan-table-walk.js'
 import { savedCount, savedKeys, type WalkProgress } from './walk/progress.js'
 import { narrowed } from './walk/sql.js'
 import { resultOf, walkBatch } from './walk/walk-batch.js'
@@ -98,7 +99,7 @@ async function select<Row extends object>(
   context: ReadContext,
   { table, key, columns, where }: RowBackfillOptions<Row>,
 ): Promise<RowSelection> {
-  const plan = planWalk(await describeTable(context, table), keyColumns(key))
+  const plan = await planTableWalk(context, table, key)
   requireColumns(plan.table, columns, 'columns')
   return { plan, columns, where }
 }

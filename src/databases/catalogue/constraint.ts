@@ -38,6 +38,8 @@ export interface ReferencingKey {
   readonly columns: readonly string[]
   /** The columns referred to, each at the place of the column that refers to it. */
   readonly parentColumns: readonly string[]
+  /** For each column what it compares by, the parent's column on the left: `OPERATOR(pg_catalog.=)`. */
+  readonly operators: readonly string[]
   /** As PostgresForeignKey.onDelete. */
   readonly onDelete: string
 }
@@ -90,6 +92,12 @@ const REFERENCING = `
     child.relname::text AS table_name,
     ${COLUMNS_OF('c.conkey', 'c.conrelid')} AS columns,
     ${COLUMNS_OF('c.confkey', 'c.confrelid')} AS parent_columns,
+    (
+      SELECT json_agg('OPERATOR(' || quote_ident(home.nspname) || '.' || o.oprname || ')' ORDER BY part.position)
+      FROM unnest(c.conpfeqop) WITH ORDINALITY AS part (operator_id, position)
+      JOIN pg_operator AS o ON o.oid = part.operator_id
+      JOIN pg_namespace AS home ON home.oid = o.oprnamespace
+    )::text AS operators,
     c.confdeltype::text AS on_delete
   FROM pg_constraint AS c
   JOIN pg_class AS child ON child.oid = c.conrelid
@@ -143,6 +151,7 @@ export async function referencingKeys(query: Query, tableOid: string): Promise<R
     table: row.table_name,
     columns: names(row.columns),
     parentColumns: names(row.parent_columns),
+    operators: names(row.operators),
     onDelete: row.on_delete,
   }))
 }
@@ -177,6 +186,7 @@ interface ReferencingRow {
   table_name: string
   columns: string | null
   parent_columns: string | null
+  operators: string | null
   on_delete: string
 }
 

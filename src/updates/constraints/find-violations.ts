@@ -1,7 +1,9 @@
+import { requireOwnOperators } from '../../databases/catalogue/compared-columns.js'
 import { describeTable, type TableDescription } from '../../databases/catalogue/table.js'
 import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import type { Query } from '../../databases/database.js'
 import { quoteIdentifier, quoteTable } from '../../databases/identifier.js'
+import { comparedColumns } from './compared-columns.js'
 import type { Constraint } from './constraint.js'
 import { ownColumns } from './constraint-sql.js'
 import type { ViolationsFound } from './errors.js'
@@ -13,19 +15,25 @@ const LONGEST_VALUE = 100
 /**
  * Counts the rows of a PostgreSQL table that violate a constraint, and shows the first of them by their key and the
  * columns of the constraint. It reads the whole table: once for the count, and up to the last sample.
+ *
+ * @throws SchemaMismatchError when its columns can't be compared as the constraint compares them
  */
 export async function findViolations(
   query: Query,
   relation: PostgresRelation,
   constraint: Constraint,
 ): Promise<ViolationsFound> {
-  const table = await describeTable({ query, dialect: 'postgres' }, relation)
+  const reader = { query, dialect: 'postgres' } as const
+  const table = await describeTable(reader, relation)
+  const key = keyColumns(table)
+  const walked = constraint.kind === 'unique' ? key.map((column) => ({ table, column })) : []
+  await requireOwnOperators(reader, [...comparedColumns(constraint, relation), ...walked])
   const source = quoteTable(relation, 'postgres')
   const predicate = violationPredicate(constraint, {
     dialect: 'postgres',
     row: relation.name,
     table: relation,
-    key: keyColumns(table),
+    key,
   })
   const counted = await query<{ violations: number }>(`
     SELECT count(*)::float8 AS violations

@@ -150,9 +150,13 @@ const CASCADING: Readonly<Record<string, string>> = { c: 'CASCADE', n: 'SET NULL
 function isReferred({ walk }: RepairPlan, foreignKey: ReferencingKey): string {
   const row = quoteIdentifier(walk.table.name, 'postgres')
   const child = '"evenkeel_child"'
-  const matches = foreignKey.columns.map(
-    (column, index) =>
-      `${child}.${quoteIdentifier(column, 'postgres')} = ${row}.${quoteIdentifier(foreignKey.parentColumns[index] ?? '', 'postgres')}`,
+  // By the key's own operators, wherever they are: which keys refer to the table is not for the update to choose.
+  const matches = foreignKey.columns.map((column, index) =>
+    [
+      `${row}.${quoteIdentifier(foreignKey.parentColumns[index] ?? '', 'postgres')}`,
+      foreignKey.operators[index] ?? '=',
+      `${child}.${quoteIdentifier(column, 'postgres')}`,
+    ].join(' '),
   )
   // A row that refers to itself goes anyway.
   const other = `(${child}.tableoid, ${child}.ctid) <> (${row}.tableoid, ${row}.ctid)`

@@ -1,3 +1,4 @@
+import { requireOwnOperators } from '../../databases/catalogue/compared-columns.js'
 import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
 import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
 import type { Query, ReadContext } from '../../databases/database.js'
@@ -5,7 +6,6 @@ import { quoteIdentifier, type TableName } from '../../databases/identifier.js'
 import { MAX_LOCK_TRIES } from '../../databases/lock-timeout.js'
 import { InvalidQueueRowError, SchemaMismatchError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
-import { planWalk } from '../../keyset/walk.js'
 import { describe, requireReadable } from '../../options.js'
 import { commonDefinition } from '../define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, CommonOptions, PrepareContext } from '../definition.js'
@@ -14,9 +14,11 @@ import { previewWalk } from '../preview/preview-walk.js'
 import { limitOf, limitProblems, type RowLimit } from '../row-limit.js'
 import { ConnectionCache } from '../walk/connection-cache.js'
 import { walkFraction } from '../walk/fraction.js'
-import { columnListProblems, keyColumns, tableProblems } from '../walk/options.js'
+import { columnListProblems, tableProblems } from '../walk/options.js'
+import { planDescribedWalk } from '../walk/plan-table-walk.js'
 import { savedCount, savedKeys, type WalkProgress } from '../walk/progress.js'
 import { walkBatch } from '../walk/walk-batch.js'
+import { comparedColumns } from './compared-columns.js'
 import { constraintProblems, nameProblems, type Constraint, type OnViolation } from './constraint.js'
 import { ownColumns } from './constraint-sql.js'
 import { ConstraintViolationsError, LockNotAvailableError, RepairIncompleteError } from './errors.js'
@@ -117,7 +119,8 @@ export function validateConstraintAndRepair(options: ValidateAndRepairOptions): 
       quoteIdentifier(options.constraintName, 'postgres')
       const table = await requirePostgresTable(query, options.table)
       if (options.constraint.kind !== 'unique') await requireConstraint(query, table, options.constraintName)
-      if (options.onViolation !== 'report') await planRepair(context, options)
+      if (options.onViolation === 'report') await requireOwnOperators(context, comparedColumns(constraint, table))
+      else await planRepair(context, options)
     },
     deletes: options.onViolation === 'delete',
     preview: async (context, progress) => {
@@ -185,7 +188,7 @@ async function planRepair(context: ReadContext, options: ValidateAndRepairOption
   const table = await describeTable(context, options.table)
   requireColumns(table, ownColumns(constraint), 'constraint')
   if (onViolation === 'null') requireNullable(table, constraint)
-  const walk = planWalk(table, keyColumns(options.key))
+  const walk = await planDescribedWalk(context, table, options.key, comparedColumns(constraint, table))
   if (onViolation === 'report') throw new TypeError('a report repairs nothing')
   const relation = await requirePostgresTable(context.query, table)
   return {

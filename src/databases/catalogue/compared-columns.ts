@@ -1,0 +1,141 @@
+import { SchemaMismatchError } from '../../errors.js'
+import { quoteTable, type TableName } from '../identifier.js'
+import type { CatalogueReader } from './table-description.js'
+
+/** A column whose values are compared by statements of ours. */
+export interface ComparedColumn {
+  readonly table: TableName
+  readonly column: string
+}
+
+// An operator is looked up by its name along the search path, and where the type's own isn't found, that of a type it
+// can be cast to is taken without a word. The index, ORDER BY and foreign keys always use those of the operator class.
+// An operator for exactly the type stands before that of a type which is the same in binary: varchar has text's.
+// MATERIALIZED, because the planner would look for the class once for each operator that there is.
+const OTHER_OPERATORS = `
+  WITH RECURSIVE below AS (
+    SELECT wanted.place, a.attrelid AS relation, a.attname AS column_name, a.atttypid AS type_id
+    FROM json_to_recordset($1::text::json) AS wanted (place int, table_sql text, column_name text)
+    JOIN pg_attribute AS a ON a.attrelid = to_regclass(wanted.table_sql) AND a.attname = wanted.column_name::name
+    WHERE a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT below.place, below.relation, below.column_name, t.typbasetype
+    FROM below
+    JOIN pg_type AS t ON t.oid = below.type_id
+    WHERE t.typtype = 'd'
+  ),
+  compared AS MATERIALIZED (
+    SELECT below.*, btree.family, btree.input_id
+    FROM below
+    JOIN pg_type AS t ON t.oid = below.type_id
+    CROSS JOIN LATERAL (
+      SELECT class.opcfamily AS family, class.opcintype AS input_id
+      FROM pg_opclass AS class
+      JOIN pg_type AS input ON input.oid = class.opcintype
+      WHERE class.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+        AND class.opcdefault
+        AND (
+          class.opcintype = t.oid
+          OR class.opcintype = to_regtype(CASE
+            WHEN t.typlen = -1 AND t.typelem <> 0 THEN 'pg_catalog.anyarray'
+            WHEN t.typtype = 'e' THEN 'pg_catalog.anyenum'
+            WHEN t.typtype = 'r' THEN 'pg_catalog.anyrange'
+            WHEN t.typtype = 'm' THEN 'pg_catalog.anymultirange'
+            WHEN t.typtype = 'c' THEN 'pg_catalog.record'
+          END)
+          OR class.opcintype IN (
+            SELECT casttarget
+            FROM pg_cast
+            WHERE castsource = t.oid AND castmethod = 'b' AND castcontext = 'i'
+          )
+        )
+      ORDER BY class.opcintype = t.oid DESC, input.typispreferred DESC
+      LIMIT 1
+    ) AS btree
+    WHERE t.typtype <> 'd'
+  ),
+  other AS MATERIALIZED (
+    SELECT compared.*, member.amopstrategy AS strategy, names.name, own.oprnamespace AS home, found.oprnamespace AS hidden_by
+    FROM compared
+    JOIN pg_amop AS member
+      ON member.amopfamily = compared.family
+        AND member.amoplefttype = compared.input_id
+        AND member.amoprighttype = compared.input_id
+        AND member.amoppurpose = 's'
+    JOIN (VALUES (1, '<'), (2, '<='), (3, '='), (4, '>='), (5, '>')) AS names (strategy, name)
+      ON names.strategy = member.amopstrategy
+    JOIN pg_operator AS own ON own.oid = member.amopopr
+    LEFT JOIN pg_operator AS found
+      ON found.oprname = names.name::name
+        AND found.oprleft = compared.type_id
+        AND found.oprright = compared.type_id
+        AND pg_operator_is_visible(found.oid)
+    WHERE found.oid IS DISTINCT FROM own.oid
+      AND NOT (
+        found.oid IS NULL
+        AND compared.input_id <> compared.type_id
+        AND own.oprname = names.name::name
+        AND pg_operator_is_visible(own.oid)
+      )
+  )
+  SELECT n.nspname::text AS schema,
+    c.relname::text AS table_name,
+    other.column_name::text AS column_name,
+    format_type(other.type_id, NULL) AS type,
+    string_agg(other.name, ', ' ORDER BY other.strategy) AS operators,
+    min(home.nspname::text) AS home,
+    min(hider.nspname::text) AS hidden_by
+  FROM other
+  JOIN pg_class AS c ON c.oid = other.relation
+  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_namespace AS home ON home.oid = other.home
+  LEFT JOIN pg_namespace AS hider ON hider.oid = other.hidden_by
+  GROUP BY other.place, n.nspname, c.relname, other.column_name, other.type_id
+  ORDER BY other.place
+  LIMIT 1`
+
+/**
+ * Makes sure that PostgreSQL compares these columns as their indexes and foreign keys do. One query; none on SQLite. A
+ * table or column that isn't there is left to others.
+ *
+ * @throws SchemaMismatchError naming the column and the schema to search
+ */
+export async function requireOwnOperators(reader: CatalogueReader, columns: readonly ComparedColumn[]): Promise<void> {
+  if (reader.dialect !== 'postgres' || columns.length === 0) return
+  const wanted = columns.map(({ table, column }, place) => ({
+    place,
+    table_sql: quoteTable(table, 'postgres'),
+    column_name: column,
+  }))
+  const [row] = (await reader.query<OtherOperatorsRow>(OTHER_OPERATORS, [JSON.stringify(wanted)])).rows
+  if (row === undefined) return
+  throw new SchemaMismatchError(
+    `table ${row.schema}.${row.table_name}`,
+    `the column "${row.column_name}" of type ${row.type} would be compared by other operators than its index and ` +
+      `foreign keys use, so rows would be missed or taken for others: ${reasonOf(row)}`,
+    remedyOf(row),
+  )
+}
+
+interface OtherOperatorsRow {
+  schema: string
+  table_name: string
+  column_name: string
+  type: string
+  operators: string
+  home: string
+  hidden_by: string | null
+}
+
+function reasonOf({ operators, home, hidden_by: other }: OtherOperatorsRow): string {
+  return other === null
+    ? `on the search_path there is none of ${operators} of schema "${home}"`
+    : `on the search_path ${operators} of schema "${other}" hides that of schema "${home}"`
+}
+
+function remedyOf({ home, hidden_by: other }: OtherOperatorsRow): string {
+  const how = `by ALTER ROLE … SET search_path, or in their options (-c search_path=…). Then retry the update.`
+  return other === null
+    ? `Put schema "${home}" on the search_path of Evenkeel's connections, ${how}`
+    : `Put schema "${home}" before "${other}" on the search_path of Evenkeel's connections, or take "${other}" off it, ${how}`
+}

@@ -51,6 +51,7 @@ export {
   MapResultError,
   rowBackfill,
   RowFailedError,
+  RowsNotWrittenError,
   type RowBackfillOptions,
   type RowChange,
   type RowContext,

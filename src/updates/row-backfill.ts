@@ -19,7 +19,7 @@ import { savedCount, savedKeys, type WalkProgress } from './walk/progress.js'
 import { narrowed } from './walk/sql.js'
 import { resultOf, walkBatch } from './walk/walk-batch.js'
 
-export { MapResultError, RowFailedError } from './row-backfill/failures.js'
+export { MapResultError, RowFailedError, RowsNotWrittenError } from './row-backfill/failures.js'
 export type { RowBackfillOptions, RowChange, RowContext } from './row-backfill/options.js'
 
 /**
@@ -31,7 +31,8 @@ export type { RowBackfillOptions, RowChange, RowContext } from './row-backfill/o
  * `mapBatch` is called again with parts of it when it throws, so keep side effects out of both.
  *
  * @throws ConfigurationError naming every option that is wrong; later, from the update, SchemaMismatchError for a table,
- * column or key that doesn't fit, RowFailedError for a row that can't be set aside, MapResultError
+ * column or key that doesn't fit, RowFailedError for a row that can't be set aside, MapResultError,
+ * RowsNotWrittenError
  * @example
  * import { rowBackfill } from 'evenkeel'
  *
@@ -119,7 +120,7 @@ async function rowBatch<Row extends object>(
   const step = await walkBatch(context, selection.plan, walk, {
     work: async (range: KeyRange) => {
       const rows = await readRange(context.query, selection, range)
-      return (await handleRows(context, selection.plan, options, rows)).changed
+      return (await handleRows(context, selection, options, rows)).changed
     },
   })
   return resultOf(step)

@@ -1,4 +1,5 @@
 import { databaseErrorCode } from '../../databases/error-class.js'
+import { tableLabel } from '../../databases/identifier.js'
 import { EvenkeelError } from '../../errors.js'
 import type { EncodedKey } from '../../keyset/encoding.js'
 import type { WalkPlan } from '../../keyset/walk.js'
@@ -28,6 +29,29 @@ export class RowFailedError extends EvenkeelError {
       },
     )
     this.key = key
+  }
+}
+
+/**
+ * Rows that were read and locked weren't found when they were written: their keys don't come back as they were read, so
+ * that what `map` made of them would be lost. The batch was rolled back.
+ */
+export class RowsNotWrittenError extends EvenkeelError {
+  /** How many rows of the batch's statement weren't found. */
+  readonly lost: number
+
+  constructor(updateName: string, { table }: WalkPlan, lost: number, sent: number) {
+    super(
+      'ROWS_NOT_WRITTEN',
+      `rowBackfill "${updateName}": ${lost} of ${sent} rows of table ${tableLabel(table)} were not found by their key`,
+      {
+        hint:
+          'Nothing of the batch was written. Walk by another key: the values of this one change on the way to the ' +
+          'client and back, as float8 does under extra_float_digits = 0.',
+        permanent: true,
+      },
+    )
+    this.lost = lost
   }
 }
 

@@ -1,24 +1,24 @@
 import type { JsonObject } from '../../json.js'
-import type { WalkPlan } from '../../keyset/walk.js'
 import type { BatchContext } from '../definition.js'
 import { failureMessage, RowFailedError, type RowFailure } from './failures.js'
 import { mapRows } from './map-rows.js'
 import type { RowBackfillOptions } from './options.js'
-import type { KeyedRow } from './read-rows.js'
+import type { KeyedRow, RowSelection } from './read-rows.js'
 import { writeRows } from './write-rows.js'
 
 /**
  * Maps and writes rows and sets those aside that fail.
  *
- * @throws RowFailedError when more rows of this update would be in quarantine than may be
+ * @throws RowFailedError when more rows of this update would be in quarantine than may be, RowsNotWrittenError
  */
 export async function handleRows<Row extends object>(
   context: BatchContext<unknown, JsonObject>,
-  plan: WalkPlan,
+  selection: RowSelection,
   options: RowBackfillOptions<Row>,
   rows: readonly KeyedRow[],
 ): Promise<{ readonly changed: number; readonly failures: readonly RowFailure[] }> {
   const { query, quarantine, signal, log, update } = context
+  const { plan } = selection
   const { maxQuarantined = 0 } = options
   const failures: RowFailure[] = []
   const onFailure = (failure: RowFailure): void => {
@@ -28,7 +28,7 @@ export async function handleRows<Row extends object>(
     log.warn({ update: update.name, key: failure.key, err: failure.error }, 'a row failed and is set aside')
   }
   const changes = await mapRows(options, plan, rows, { signal, log, update }, onFailure)
-  const changed = await writeRows(query, plan, changes, onFailure)
+  const changed = await writeRows(query, update.name, selection, changes, onFailure)
   for (const { key, error } of failures) await quarantine.add(key, failureMessage(error))
   const [first] = failures
   if (first !== undefined && (await quarantine.count()) > maxQuarantined) {

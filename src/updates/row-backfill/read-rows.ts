@@ -70,9 +70,3 @@ function keyedRow({ plan, columns }: RowSelection, selected: Record<string, unkn
     row: Object.fromEntries(columns.map((column, index) => [column, selected[`${COLUMN}${index + 1}`]])),
   }
 }
-
-/** `"a" = evenkeel_new.key_1::bigint AND …`: rows of the table that are named by rows of another relation. */
-export function keyJoin(plan: WalkPlan, relation: string, prefix: string): string {
-  const other = quoteIdentifier(relation, plan.key.dialect)
-  return keyEquals(plan.key, (column, index) => `${other}.${prefix}${index + 1}${column.cast}`)
-}

@@ -41,7 +41,7 @@ export async function retryBatch<Row extends object>(
     const row = await readRow(query, selection, encoded)
     if (row !== null) rows.push(row)
   }
-  const { failures } = await handleRows(context, selection.plan, options, rows)
+  const { failures } = await handleRows(context, selection, options, rows)
   for (const [id, key] of removed) {
     if (failures.some((failure) => sameKey(failure.key, key))) removed.delete(id)
   }

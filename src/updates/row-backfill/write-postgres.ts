@@ -1,0 +1,54 @@
+import { requireColumns } from '../../databases/catalogue/table.js'
+import type { Query } from '../../databases/database.js'
+import { quoteIdentifier } from '../../databases/identifier.js'
+import { keyEquals, keyExpression, keyParameters } from '../../keyset/range.js'
+import type { WalkPlan } from '../../keyset/walk.js'
+import type { ChangedRow } from './map-rows.js'
+import { postgresText, textArrayLiteral } from './postgres-text.js'
+import type { RowWriter } from './row-writer.js'
+
+// Of the rows that are sent; no column of a user is called so, and the table's name may stand for itself.
+const KEY = 'evenkeel_key_'
+const VALUE = 'evenkeel_value_'
+
+/**
+ * One statement for all rows. A value's text is cast to the type without its length: only the assignment then tells
+ * that it is too long.
+ */
+export function postgresWriter(query: Query, plan: WalkPlan, names: readonly string[]): RowWriter {
+  const columns = requireColumns(plan.table, names, 'map')
+  const keys = plan.key.columns.map((_, index) => `${KEY}${index + 1}`)
+  const values = columns.map((_, index) => `${VALUE}${index + 1}`)
+  const assignments = columns.map(
+    (column, index) =>
+      `${quoteIdentifier(column.name, 'postgres')} = evenkeel_new.${VALUE}${index + 1}::${column.castType}`,
+  )
+  const named = keyEquals(plan.key, (column, index) => `evenkeel_new.${KEY}${index + 1}${column.cast}`)
+  const write = `
+    UPDATE ${plan.tableSql}
+    SET ${assignments.join(',\n      ')}
+    FROM ${sent([...keys, ...values])}
+    WHERE ${named}`
+  // Keys that two rows share find one row between them.
+  const look = `
+    SELECT count(DISTINCT ${keyExpression(plan.key)})::int AS found
+    FROM ${plan.tableSql}, ${sent(keys)}
+    WHERE ${named}`
+  return {
+    write: async (rows) => {
+      const texts = columns.map(({ name, castType }) => rows.map(({ change }) => postgresText(change[name], castType)))
+      return (await query(write, [...keyArrays(plan, rows), ...texts.map(textArrayLiteral)])).rowCount
+    },
+    found: async (rows) => (await query<{ found: number }>(look, keyArrays(plan, rows))).rows[0]?.found ?? 0,
+  }
+}
+
+function sent(columns: readonly string[]): string {
+  const arrays = columns.map((_, index) => `$${index + 1}::text::text[]`)
+  return `unnest(${arrays.join(', ')}) AS evenkeel_new (${columns.join(', ')})`
+}
+
+function keyArrays({ key }: WalkPlan, rows: readonly ChangedRow[]): string[] {
+  const texts = rows.map((row) => keyParameters(key, row.key) as string[])
+  return key.columns.map((_, index) => textArrayLiteral(texts.map((text) => text[index] ?? null)))
+}

@@ -5,6 +5,7 @@ import type { JsonObject } from '../json.js'
 import type { KeyRange } from '../keyset/walk.js'
 import { commonDefinition } from './define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, ProgressReport } from './definition.js'
+import { readConditions } from './row-backfill/conditions.js'
 import { handleRows } from './row-backfill/handle-rows.js'
 import { ROW_BACKFILL_OPTIONS, rowBackfillProblems, type RowBackfillOptions } from './row-backfill/options.js'
 import { readRange, type RowSelection } from './row-backfill/read-rows.js'
@@ -102,7 +103,7 @@ async function select<Row extends object>(
 ): Promise<RowSelection> {
   const plan = await planTableWalk(context, table, key)
   requireColumns(plan.table, columns, 'columns')
-  return { plan, columns, where }
+  return { plan, columns, where, ...(await readConditions(context, plan)) }
 }
 
 async function rowBatch<Row extends object>(

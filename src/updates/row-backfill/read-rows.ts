@@ -5,6 +5,7 @@ import { keyEquals, keyOrder, keyParameters, keySelection } from '../../keyset/r
 import { readKey } from '../../keyset/row-key.js'
 import type { KeyRange, WalkPlan } from '../../keyset/walk.js'
 import { narrowed } from '../walk/sql.js'
+import type { WriteConditions } from './conditions.js'
 
 /** A row as `map` gets it, and its exact key beside. */
 export interface KeyedRow {
@@ -12,8 +13,8 @@ export interface KeyedRow {
   readonly row: Readonly<Record<string, unknown>>
 }
 
-/** What to read of a table. */
-export interface RowSelection {
+/** What to read of a table, and what it is written under. */
+export interface RowSelection extends WriteConditions {
   readonly plan: WalkPlan
   readonly columns: readonly string[]
   readonly where: string | undefined

@@ -15,29 +15,29 @@ const VALUE = 'evenkeel_value_'
  * One statement for all rows. A value's text is cast to the type without its length: only the assignment then tells
  * that it is too long.
  */
-export function postgresWriter(query: Query, plan: WalkPlan, names: readonly string[]): RowWriter {
-  const columns = requireColumns(plan.table, names, 'map')
+export function postgresWriter(query: Query, plan: WalkPlan): RowWriter {
   const keys = plan.key.columns.map((_, index) => `${KEY}${index + 1}`)
-  const values = columns.map((_, index) => `${VALUE}${index + 1}`)
-  const assignments = columns.map(
-    (column, index) =>
-      `${quoteIdentifier(column.name, 'postgres')} = evenkeel_new.${VALUE}${index + 1}::${column.castType}`,
-  )
   const named = keyEquals(plan.key, (column, index) => `evenkeel_new.${KEY}${index + 1}${column.cast}`)
-  const write = `
-    UPDATE ${plan.tableSql}
-    SET ${assignments.join(',\n      ')}
-    FROM ${sent([...keys, ...values])}
-    WHERE ${named}`
   // Keys that two rows share find one row between them.
   const look = `
     SELECT count(DISTINCT ${keyExpression(plan.key)})::int AS found
     FROM ${plan.tableSql}, ${sent(keys)}
     WHERE ${named}`
   return {
-    write: async (rows) => {
+    write: async (names, rows) => {
+      const columns = requireColumns(plan.table, names, 'map')
+      const values = columns.map((_, index) => `${VALUE}${index + 1}`)
+      const assignments = columns.map(
+        ({ name, castType }, index) =>
+          `${quoteIdentifier(name, 'postgres')} = evenkeel_new.${VALUE}${index + 1}::${castType}`,
+      )
+      const text = `
+    UPDATE ${plan.tableSql}
+    SET ${assignments.join(',\n      ')}
+    FROM ${sent([...keys, ...values])}
+    WHERE ${named}`
       const texts = columns.map(({ name, castType }) => rows.map(({ change }) => postgresText(change[name], castType)))
-      return (await query(write, [...keyArrays(plan, rows), ...texts.map(textArrayLiteral)])).rowCount
+      return (await query(text, [...keyArrays(plan, rows), ...texts.map(textArrayLiteral)])).rowCount
     },
     found: async (rows) => (await query<{ found: number }>(look, keyArrays(plan, rows))).rows[0]?.found ?? 0,
   }

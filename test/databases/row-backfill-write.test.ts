@@ -35,7 +35,7 @@ describeDatabases('what rowBackfill has written', (context) => {
     return database.transaction(async (tx) => {
       const query: Query = (text, values) => database.query(tx, text, values)
       const plan = planWalk(await describeTable({ query, dialect: context.dialect }, 't'))
-      const rows = ids.map((id) => ({ key: key(id), change: { value_1: id } }))
+      const rows = ids.map((id) => ({ key: key(id), columns: ['value_1'], change: { value_1: id } }))
       const selection = { plan, columns: ['key_1'], where: undefined, checkedLate: false }
       return writeRows(query, 'rows', selection, rows, (failure) => failed.push(failure))
     })

@@ -10,7 +10,9 @@ describePostgres('rowBackfill and constraints that are checked late', (postgres)
   async function run(fresh: TestDatabase, map: (row: { id: number }) => RowChange): Promise<unknown[]> {
     const update = rowBackfill<{ id: number }>({ name: 'rows', table: 't', columns: ['id'], maxQuarantined: 2, map })
     await runAll(await queued({ database: fromPg(fresh.pool) as unknown as Database<never> }, update, [20]))
-    const { rows } = await fresh.pool.query('SELECT key_json, error FROM background_update_quarantine ORDER BY id')
+    const { rows } = await fresh.pool.query<{ key_json: string; error: string }>(
+      'SELECT key_json, error FROM background_update_quarantine ORDER BY id',
+    )
     return rows
   }
 

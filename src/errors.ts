@@ -305,14 +305,64 @@ export class NestedTransactionError extends EvenkeelError {
   }
 }
 
-/** The transaction was rolled back by the server although its function returned: an SQL error in it was swallowed. */
+/** An error that rolled back a whole transaction of SQLite. */
+export interface RolledBackBy {
+  readonly cause: unknown
+  /** The cause in words. */
+  readonly reason: string
+  /** The statement went through Evenkeel, so that nothing else can have ended the transaction. */
+  readonly watched: boolean
+}
+
+/**
+ * The transaction was rolled back by the database although its function returned, because the error of a statement in it
+ * was swallowed; or, on SQLite, an error of a statement rolled the whole of it back, and that is its `cause`.
+ */
 export class TransactionRolledBackError extends EvenkeelError {
-  constructor() {
-    super('TRANSACTION_ROLLED_BACK', 'the transaction could not be committed: a statement in it had failed before', {
-      hint: 'Let errors of statements leave the handler, or catch them behind a SAVEPOINT.',
+  constructor(by?: RolledBackBy) {
+    super('TRANSACTION_ROLLED_BACK', rolledBackMessage(by), {
+      hint: by
+        ? 'Mend what the error names. A RAISE(ABORT) or ON CONFLICT ABORT in its place takes back one statement only.'
+        : 'Let errors of statements leave the handler, or catch them behind a SAVEPOINT.',
+      cause: by?.cause,
     })
   }
 }
+
+function rolledBackMessage(by: RolledBackBy | undefined): string {
+  if (by === undefined) return 'the transaction could not be committed: a statement in it had failed before'
+  const message = `${by.reason}, and the database rolled the whole transaction back`
+  return by.watched ? message : `${message}, unless the handler had ended it before`
+}
+
+/**
+ * SQLite: somebody ended the transaction inside its function. What a COMMIT there has committed nobody can take back, and
+ * a further attempt would commit it again.
+ */
+export class TransactionEndedError extends EvenkeelError {
+  /** The statement that ended it; null when it didn't go through Evenkeel. */
+  readonly by: 'COMMIT' | 'ROLLBACK' | null
+
+  constructor(by: 'COMMIT' | 'ROLLBACK' | null, then?: { readonly cause: unknown; readonly reason: string }) {
+    const after = then === undefined ? '' : `; then it failed: ${then.reason}`
+    super('TRANSACTION_ENDED', `the transaction was ended inside it, ${ENDED_BY[by ?? 'unwatched']}${after}`, {
+      hint:
+        'Leave COMMIT and ROLLBACK to Evenkeel, and let errors of statements leave the handler. Look what the batch has ' +
+        'left in the tables, then retry the update.',
+      cause: then?.cause,
+      permanent: true,
+    })
+    this.by = by
+  }
+}
+
+const ENDED_BY = {
+  COMMIT: 'by a statement of its own: what it had written is committed, without the progress of its batch',
+  ROLLBACK: 'by a statement of its own: what it had written is rolled back',
+  unwatched:
+    'on `tx`: by COMMIT, by ROLLBACK, or by an error that rolled it back and was swallowed; what `tx` wrote before a ' +
+    'COMMIT, and after the end, is committed',
+} as const
 
 /** What an update needs of the schema isn't there: a table, a column, a unique key. */
 export class SchemaMismatchError extends EvenkeelError {

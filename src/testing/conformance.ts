@@ -51,6 +51,7 @@ function cases<Tx>(): readonly (readonly [name: string, check: Check<Tx>])[] {
     ['rolls back and rethrows the very error that the function threw', rollsBack],
     ['rolls back when a statement fails', rollsBackOnSqlError],
     ['does not report a commit when a failed statement was swallowed', swallowedError],
+    ['runs nothing outside a transaction that the database has rolled back, and reports no success', endedByItself],
     ['goes on after a failed transaction', goesOn],
     ['binds numbered placeholders, in any order and more than once', placeholders],
     ['binds null, text, numbers, booleans and bytes', values],
@@ -118,6 +119,19 @@ async function swallowedError<Tx>(database: Database<Tx>): Promise<void> {
       committed = false
     })
   assert.deepEqual(await ids(database), committed ? [1] : [])
+}
+
+// SQLite rolls the whole transaction back and is in autocommit then; PostgreSQL refuses everything until ROLLBACK.
+async function endedByItself<Tx>(database: Database<Tx>): Promise<void> {
+  const failing = database.dialect === 'postgres' ? 'INSERT' : 'INSERT OR ROLLBACK'
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await database.query(tx, `INSERT INTO ${TABLE} (id) VALUES (1)`)
+      await database.query(tx, `${failing} INTO ${TABLE} (id) VALUES (1)`).catch(() => {})
+      await database.query(tx, `INSERT INTO ${TABLE} (id) VALUES (2)`).catch(() => {})
+    }),
+  )
+  assert.deepEqual(await ids(database), [])
 }
 
 async function goesOn<Tx>(database: Database<Tx>): Promise<void> {

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../errors.js'
 import { describe, methodProblems, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 import type { BusyWaits, Database, QueryResult, Session, TransactionOptions } from '../database.js'
 import { SerialConnection } from './serial-connection.js'
+import { SqliteTransaction } from './sqlite-transaction.js'
 import { messageOf } from '../../thrown.js'
 
 /** The part of a better-sqlite3 `Statement` that Evenkeel uses. */
@@ -17,6 +18,7 @@ export interface BetterSqlite3Statement {
 /** The part of a better-sqlite3 `Database` that Evenkeel uses; structural, so that none of its types is needed. */
 export interface BetterSqlite3Database {
   readonly inTransaction: boolean
+  readonly open?: boolean
   prepare(sql: string): BetterSqlite3Statement
   exec(sql: string): unknown
   pragma(source: string, options?: { simple?: boolean }): unknown
@@ -83,6 +85,8 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   readonly #busyTimeoutMs: number
   readonly #connection = new SerialConnection()
   readonly #prepared = new Map<string, BetterSqlite3Statement>()
+  // Invariant: the transaction that has the turn, from its BEGIN to its end; null between transactions.
+  #transaction: SqliteTransaction | null = null
   #busyWaits: BusyWaits = { begins: 0, waits: 0, waitedMs: 0 }
 
   constructor(handle: Handle, own: boolean, busyTimeoutMs: number) {
@@ -102,14 +106,20 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
     return this.#connection.run(async () => {
       signal?.throwIfAborted()
       await this.#beginImmediate(signal)
+      // A handle that somebody closed says so by itself.
+      const transaction = new SqliteTransaction(() => this.#handle.inTransaction || this.#handle.open === false)
+      this.#transaction = transaction
       try {
         const result = await fn(this.#handle)
         // In rollback-journal mode COMMIT waits for readers.
-        await this.#whenNotBusy(() => this.#run('COMMIT'), undefined)
+        await this.#whenNotBusy(() => transaction.commit(() => void this.#run('COMMIT')), undefined)
         return result
       } catch (error) {
+        const reason = transaction.explain(error)
         if (this.#handle.inTransaction) this.#handle.exec('ROLLBACK')
-        throw error
+        throw reason
+      } finally {
+        this.#transaction = null
       }
     }, 'refuse')
   }
@@ -119,14 +129,14 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
       signal?.throwIfAborted()
       return fn({
         connection: this.#handle,
-        query: (text, values) => this.#whenNotBusy(() => this.#run(text, values), signal),
+        query: (text, values) => this.#whenNotBusy(() => this.#runWatched(text, values), signal),
         cancel: async () => {},
       })
     }, 'join')
   }
 
   async query<Row>(_tx: Handle, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
-    return this.#run<Row>(text, values)
+    return this.#runWatched<Row>(text, values)
   }
 
   busyWaits(): BusyWaits {
@@ -136,6 +146,11 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   async close(): Promise<void> {
     this.#prepared.clear()
     if (this.#own) this.#handle.close()
+  }
+
+  #runWatched<Row>(text: string, values: readonly unknown[] | undefined): QueryResult<Row> {
+    if (this.#transaction === null) return this.#run(text, values)
+    return this.#transaction.run(text, () => this.#run<Row>(text, values))
   }
 
   #run<Row>(text: string, values: readonly unknown[] = []): QueryResult<Row> {

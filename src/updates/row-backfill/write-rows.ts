@@ -1,4 +1,5 @@
 import type { Query } from '../../databases/database.js'
+import { TransactionRolledBackError } from '../../errors.js'
 import { isRowsOwnFailure, RowsNotWrittenError, type RowFailure } from './failures.js'
 import { groupByColumns, type ChangedRow } from './map-rows.js'
 import type { RowSelection } from './read-rows.js'
@@ -48,7 +49,8 @@ export async function writeRows(
       await query('RELEASE SAVEPOINT evenkeel_rows')
       return changed
     } catch (error) {
-      if (!isRowsOwnFailure(error)) throw error
+      // Where the whole transaction is gone (SQLite's RAISE(ROLLBACK)), the savepoint is gone with it.
+      if (error instanceof TransactionRolledBackError || !isRowsOwnFailure(error)) throw error
       await query('ROLLBACK TO SAVEPOINT evenkeel_rows')
       await query('RELEASE SAVEPOINT evenkeel_rows')
       const [only, ...others] = part

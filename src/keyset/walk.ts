@@ -4,6 +4,7 @@ import { quoteTable } from '../databases/identifier.js'
 import { SchemaMismatchError } from '../errors.js'
 import { sameKey, type EncodedKey } from './encoding.js'
 import { chooseKey, type WalkKey } from './key.js'
+import { orderStamp, orderStampSql, StalePlanError } from './order-stamp.js'
 import { compareKey, compareKeyLiterally, keyOrder, keySelection, type SqlPart } from './range.js'
 import { readKey } from './row-key.js'
 
@@ -13,6 +14,8 @@ export interface WalkPlan {
   /** Quoted, with its schema. */
   readonly tableSql: string
   readonly key: WalkKey
+  /** What the order of the walk hangs on: as it was when the plan was made, and how to ask for it now. */
+  readonly order: { readonly stamp: string; readonly stampSql: string }
 }
 
 /** Where a walk is. All of it is JSON, to be kept in the progress. */
@@ -49,11 +52,10 @@ export interface KeySlice {
 
 /** Plans a walk over `table` by `key`. Throws SchemaMismatchError when the key isn't proved to be unique. */
 export function planWalk(table: TableDescription, key?: readonly string[]): WalkPlan {
-  return {
-    table,
-    tableSql: quoteTable({ schema: table.schema, name: table.name }, table.dialect),
-    key: chooseKey(table, key),
-  }
+  const tableSql = quoteTable({ schema: table.schema, name: table.name }, table.dialect)
+  const chosen = chooseKey(table, key)
+  const order = { stamp: orderStamp(table, chosen), stampSql: orderStampSql(table, chosen, tableSql) }
+  return { table, tableSql, key: chosen, order }
 }
 
 /** The first and the last key of the table now; null when it is empty. */
@@ -83,6 +85,9 @@ export async function walkBounds(
  * The range of the next `size` rows behind `position`, fewer at the end, in slices of `every` rows. Null when a walk
  * without an end finds nothing more. Two statements at most, the second only at the end; neither reads more than `size`
  * index entries.
+ *
+ * @throws StalePlanError when the keys are of another type or collation than they were when the plan was made: a bound
+ * is then no place in their order, and a statement that still runs would leave rows out
  */
 export async function nextRange(
   query: Query,
@@ -93,6 +98,7 @@ export async function nextRange(
 ): Promise<KeyRange | null> {
   const { text, values } = boundStatement(plan, position, size, every)
   const { rows } = await query<BoundRow>(text, values)
+  refuseStale(plan, rows[0])
   const bounds = rows.map((row) => ({ upper: readKey(plan.key, row, LAST), at: row.evenkeel_row ?? size }))
   const [first] = bounds
   if (first !== undefined && position.lower !== null && sameKey(first.upper, position.lower)) {
@@ -115,7 +121,7 @@ export function boundStatement(plan: WalkPlan, position: WalkPosition, size: num
   const next = rest.values.length + 1
   if (every >= size) {
     const text = `
-    SELECT ${keySelection(plan.key, LAST)}
+    SELECT ${keySelection(plan.key, LAST)}, ${plan.order.stampSql} AS evenkeel_order
     FROM ${plan.tableSql}
     WHERE ${rest.sql}
     ORDER BY ${keyOrder(plan.key)}
@@ -125,7 +131,7 @@ export function boundStatement(plan: WalkPlan, position: WalkPosition, size: num
   }
   const rowNumber = `row_number() OVER (ORDER BY ${keyOrder(plan.key)})`
   const text = `
-    SELECT ${keySelection(plan.key, LAST)}, evenkeel_row
+    SELECT ${keySelection(plan.key, LAST)}, evenkeel_row, ${plan.order.stampSql} AS evenkeel_order
     FROM (
       SELECT
         ${plan.key.columns.map(({ identifier }) => identifier).join(', ')},
@@ -144,7 +150,13 @@ export function boundStatement(plan: WalkPlan, position: WalkPosition, size: num
 const FIRST = 'evenkeel_first_'
 const LAST = 'evenkeel_last_'
 
-type BoundRow = Record<string, unknown> & { readonly evenkeel_row?: number }
+type BoundRow = Stamped & { readonly evenkeel_row?: number }
+
+type Stamped = Readonly<Record<string, unknown>> & { readonly evenkeel_order: string | null }
+
+function refuseStale({ table, order }: WalkPlan, row: Stamped | undefined): void {
+  if (row !== undefined && row.evenkeel_order !== order.stamp) throw new StalePlanError(table)
+}
 
 /** A key, and how many rows there are from the position up to it. */
 interface Bound {
@@ -152,22 +164,29 @@ interface Bound {
   readonly at: number
 }
 
-// Fewer rows than a batch are left: the fixed end is the bound, whether its row still exists or not.
+// Fewer rows than a batch are left: the fixed end is the bound, whether its row still exists or not. That there are none
+// is believed only of an order that is still the same, so there is always an answer.
 async function tail(query: Query, plan: WalkPlan, position: WalkPosition): Promise<Bound | null> {
   const rest = restOfWalk(plan.key, position)
   const rowCount = plan.key.dialect === 'postgres' ? '(count(*) OVER ())::int' : 'count(*) OVER ()'
-  const { rows } = await query<Record<string, unknown> & { evenkeel_rows: number }>(
+  const { rows } = await query<Stamped & { evenkeel_rows: number | null }>(
     `
-    SELECT ${rowCount} AS evenkeel_rows, ${keySelection(plan.key, LAST)}
-    FROM ${plan.tableSql}
-    WHERE ${rest.sql}
-    ORDER BY ${keyOrder(plan.key, 'DESC')}
-    LIMIT 1`,
+    SELECT ${plan.order.stampSql} AS evenkeel_order, last_row.*
+    FROM (SELECT 1) AS one
+    LEFT JOIN (
+      SELECT ${rowCount} AS evenkeel_rows, ${keySelection(plan.key, LAST)}
+      FROM ${plan.tableSql}
+      WHERE ${rest.sql}
+      ORDER BY ${keyOrder(plan.key, 'DESC')}
+      LIMIT 1
+    ) AS last_row ON TRUE`,
     rest.values,
   )
   const [row] = rows
-  const upper = position.end ?? (row === undefined ? null : readKey(plan.key, row, LAST))
-  return upper === null ? null : { upper, at: row?.evenkeel_rows ?? 0 }
+  refuseStale(plan, row)
+  const found = row === undefined || row.evenkeel_rows === null ? null : { row, at: row.evenkeel_rows }
+  const upper = position.end ?? (found === null ? null : readKey(plan.key, found.row, LAST))
+  return upper === null ? null : { upper, at: found?.at ?? 0 }
 }
 
 function range(key: WalkKey, position: WalkPosition, bounds: readonly Bound[], last: boolean): KeyRange {

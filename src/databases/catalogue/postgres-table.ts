@@ -54,12 +54,23 @@ const COLUMNS = `
     format_type(a.atttypid, a.atttypmod) AS type,
     format_type(base.oid, -1) AS cast_type,
     base.typname::text AS type_name,
+    CASE
+      WHEN base_schema.nspname = 'pg_catalog' THEN base.typname::text
+      ELSE quote_ident(base_schema.nspname) || '.' || quote_ident(base.typname)
+    END AS order_type,
+    CASE
+      WHEN own.collname <> 'default' THEN quote_ident(own_schema.nspname) || '.' || quote_ident(own.collname)
+    END AS collation,
+    concat(a.atttypid, ':', a.attcollation) AS order_ids,
     CASE WHEN ${PROVED_NOT_NULL} THEN 1 ELSE 0 END AS not_null,
     a.attgenerated::text AS generated,
     a.attidentity::text AS identity
   FROM pg_attribute AS a
   JOIN below ON below.attnum = a.attnum
   JOIN pg_type AS base ON base.oid = below.type_id AND base.typtype <> 'd'
+  JOIN pg_namespace AS base_schema ON base_schema.oid = base.typnamespace
+  LEFT JOIN pg_collation AS own ON own.oid = a.attcollation
+  LEFT JOIN pg_namespace AS own_schema ON own_schema.oid = own.collnamespace
   WHERE a.attrelid = $1::text::oid
   ORDER BY a.attnum`
 
@@ -145,6 +156,7 @@ export async function describePostgresTable(query: Query, table: TableName): Pro
     kind: KINDS[found.kind] ?? 'other',
     inherited: found.inherited === 1,
     withoutRowid: false,
+    sql: '',
     columns: columns.map(toColumn),
     primaryKey: uniqueKeys.find((key) => key.primary) ?? null,
     uniqueKeys,
@@ -173,6 +185,9 @@ interface ColumnRow {
   type: string
   cast_type: string
   type_name: string
+  order_type: string
+  collation: string | null
+  order_ids: string
   not_null: number
   generated: string
   identity: string
@@ -202,6 +217,9 @@ function toColumn(row: ColumnRow): TableColumn {
     type: row.type,
     castType: row.cast_type,
     typeName: row.type_name,
+    orderType: row.order_type,
+    collation: row.collation,
+    orderIds: row.order_ids,
     notNull: row.not_null === 1,
     generated: row.generated === 's' ? 'stored' : row.generated === 'v' ? 'virtual' : null,
     identity: row.identity === 'a' ? 'always' : row.identity === 'd' ? 'by default' : null,

@@ -49,8 +49,11 @@ export async function describeSqliteTable(query: Query, table: TableName): Promi
   const columnRows = (await query<ColumnRow>(COLUMNS, place)).rows
   const indexRows = (await query<IndexRow>(UNIQUE_INDEXES, place)).rows
   const rowidAlias = rowidAliasOf(found, columnRows, indexRows)
-  const columns = columnRows.map((row) => toColumn(row, row.name === rowidAlias || (found.wr === 1 && row.pk > 0)))
-  const collations = await columnCollations(query, found)
+  const sql = await tableSql(query, found)
+  const collations = columnCollations(sql)
+  const columns = columnRows.map((row) =>
+    toColumn(row, row.name === rowidAlias || (found.wr === 1 && row.pk > 0), collations.get(row.name.toLowerCase())),
+  )
   const uniqueKeys = await readUniqueKeys(query, found.schema, indexRows, columns, collations)
   if (rowidAlias !== null) uniqueKeys.unshift(rowidKey(rowidAlias))
   return {
@@ -60,6 +63,7 @@ export async function describeSqliteTable(query: Query, table: TableName): Promi
     kind: KINDS[found.type] ?? 'other',
     inherited: false,
     withoutRowid: found.wr === 1,
+    sql,
     columns,
     primaryKey: uniqueKeys.find((key) => key.primary) ?? null,
     uniqueKeys,
@@ -107,12 +111,15 @@ function rowidKey(column: string): UniqueKey {
 }
 
 // `hidden`: 1 is a hidden column of a virtual table, 2 a virtual and 3 a stored generated column.
-function toColumn(row: ColumnRow, implicitlyNotNull: boolean): TableColumn {
+function toColumn(row: ColumnRow, implicitlyNotNull: boolean, collation = 'binary'): TableColumn {
   return {
     name: row.name,
     type: row.type,
     castType: '',
     typeName: row.type,
+    orderType: row.type.replace(/ *\(.*/s, '').toUpperCase(),
+    collation: collation === 'binary' ? null : quoteIdentifier(collation, 'sqlite'),
+    orderIds: '',
     notNull: row.not_null === 1 || implicitlyNotNull,
     generated: row.hidden === 2 ? 'virtual' : row.hidden === 3 ? 'stored' : null,
     identity: null,
@@ -154,11 +161,15 @@ const TABLE_SQL = (schema: string) => `
   FROM ${quoteIdentifier(schema, 'sqlite')}.sqlite_schema
   WHERE type = 'table' AND name = $1`
 
-// No pragma tells the collation of a column: it is read from the table's own statement. Absent means BINARY.
-async function columnCollations(query: Query, table: TableRow): Promise<Map<string, string>> {
+async function tableSql(query: Query, table: TableRow): Promise<string> {
   const [found] = (await query<{ sql: string | null }>(TABLE_SQL(table.schema), [table.name])).rows
+  return found?.sql ?? ''
+}
+
+// No pragma tells the collation of a column: it is read from the table's own statement. Absent means BINARY.
+function columnCollations(sql: string): Map<string, string> {
   const collations = new Map<string, string>()
-  for (const [column, ...definition] of firstList(sqliteTokens(found?.sql ?? '')).items) {
+  for (const [column, ...definition] of firstList(sqliteTokens(sql)).items) {
     const collation = writtenCollation(definition)
     if (column !== undefined && collation !== null) collations.set(bareName(column.text).toLowerCase(), collation)
   }

@@ -14,6 +14,12 @@ export interface TableColumn {
   readonly castType: string
   /** PostgreSQL: the catalogue's name of the base type without modifier, as `timestamptz`; SQLite: as declared. */
   readonly typeName: string
+  /** What its values are ordered as, the same under any search path: the type below all domains, without length. */
+  readonly orderType: string
+  /** The collation that its values are ordered by, as SQL; null for the default one, or none. */
+  readonly collation: string | null
+  /** PostgreSQL: the oids of its type and collation; SQLite: ''. */
+  readonly orderIds: string
   /** No row can hold a NULL in it. */
   readonly notNull: boolean
   readonly generated: 'stored' | 'virtual' | null
@@ -57,6 +63,8 @@ export interface TableDescription {
   readonly inherited: boolean
   /** SQLite: WITHOUT ROWID. */
   readonly withoutRowid: boolean
+  /** SQLite: the statement that made it, as it is now; PostgreSQL: ''. */
+  readonly sql: string
   readonly columns: readonly TableColumn[]
   readonly primaryKey: UniqueKey | null
   /** All usable ones, the primary key first. */

@@ -1,4 +1,5 @@
 import type { ReadContext } from '../../databases/database.js'
+import { StalePlanError } from '../../keyset/order-stamp.js'
 
 /** The part of a batch's context that the cache uses. */
 export interface ConnectionContext extends ReadContext {
@@ -18,8 +19,24 @@ export class ConnectionCache<Value> {
     this.#load = load
   }
 
-  /** Runs `work` with the value. When it fails, everything known is forgotten. `fresh` reads it anew. */
+  /**
+   * Runs `work` with the value. When it fails, everything known is forgotten. `fresh` reads it anew, and so does work
+   * that finds out, before it has done anything, that the value is of an earlier schema: then it is run again.
+   */
   async use<Result>(
+    context: ConnectionContext,
+    fresh: boolean,
+    work: (value: Value) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await this.#tryUse(context, fresh, work)
+    } catch (error) {
+      this.#known = new WeakMap()
+      throw error
+    }
+  }
+
+  async #tryUse<Result>(
     context: ConnectionContext,
     fresh: boolean,
     work: (value: Value) => Promise<Result>,
@@ -27,8 +44,8 @@ export class ConnectionCache<Value> {
     try {
       return await work(await this.#get(context, fresh))
     } catch (error) {
-      this.#known = new WeakMap()
-      throw error
+      if (!(error instanceof StalePlanError)) throw error
+      return await work(await this.#get(context, true))
     }
   }
 

@@ -1,0 +1,43 @@
+import type { TableDescription } from '../databases/catalogue/table-description.js'
+import { quoteIdentifier } from '../databases/identifier.js'
+import { keyLiteral } from './literal.js'
+import type { WalkKey } from './key.js'
+
+/**
+ * The plan was made before the table was changed. Nothing was done by it yet: it is to be made anew. Never seen outside,
+ * but where the table keeps changing.
+ */
+export class StalePlanError extends Error {
+  constructor({ schema, name }: TableDescription) {
+    super(`table ${schema}.${name} was changed while its rows were being looked for`)
+  }
+}
+
+/** What the order of a walk hung on when its plan was made; equal to what `orderStampSql` tells while nothing changed. */
+export function orderStamp(table: TableDescription, key: WalkKey): string {
+  if (table.dialect === 'sqlite') return table.sql
+  return key.columns.map(({ name }) => table.columns.find((column) => column.name === name)?.orderIds).join(',')
+}
+
+/**
+ * The same as an expression of a statement over the table. It rides with the search for the next bound, whose lock keeps
+ * the table as it is until the transaction ends, so it costs no round trip.
+ */
+export function orderStampSql(table: TableDescription, key: WalkKey, tableSql: string): string {
+  const literal = (text: string) => keyLiteral(text, table.dialect)
+  if (table.dialect === 'sqlite') {
+    return `(
+        SELECT sql
+        FROM ${quoteIdentifier(table.schema, 'sqlite')}.sqlite_schema
+        WHERE type = 'table' AND name = ${literal(table.name)}
+      )`
+  }
+  const ids = key.columns.map(
+    ({ name }) => `(
+        SELECT concat(atttypid, ':', attcollation)
+        FROM pg_attribute
+        WHERE attrelid = to_regclass(${literal(tableSql)}) AND attname = ${literal(name)}
+      )`,
+  )
+  return `concat_ws(',', ${ids.join(', ')})`
+}

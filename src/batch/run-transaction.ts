@@ -158,6 +158,11 @@ export async function runTransaction<Tx>(
     },
   )
     .catch((error: unknown) => {
+      if (!(error instanceof OvertakenError)) {
+        // It is sent before the handler could mend anything: after a change of the schema it would fail every batch.
+        work.ahead = undefined
+        definition.forgetSchema?.()
+      }
       throw deadline.explain(error)
     })
     .finally(() => deadline.stop())

@@ -79,6 +79,7 @@ export function backfill<Tx = unknown>(options: BackfillOptions<Tx>): BatchedUpd
     report: (progress) => reportBackfill(progress, options.verify !== undefined),
     batch: (context: BatchContext<Tx, JsonObject, never>) =>
       plans.use(context, context.progress.first === undefined, (plan) => backfillBatch(context, plan, options)),
+    forgetSchema: () => plans.forget(),
     lanes: walkLanes({
       wanted: options.lanes,
       plan: (context) => planBackfill(context, options),

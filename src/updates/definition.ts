@@ -243,6 +243,8 @@ export interface BatchedUpdate<Tx = never, Progress = never> extends DefinitionB
   readonly lanes?: Lanes<Tx>
   prepare?(context: PrepareContext<Progress>): Promise<unknown>
   batch(context: BatchContext<Tx, Progress, never>): Promise<BatchResult<unknown>>
+  /** A batch has failed, perhaps before it was called: what is remembered of the schema is read anew by the next one. */
+  forgetSchema?(): void
 }
 
 /** An update of one statement outside a transaction. */

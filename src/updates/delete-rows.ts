@@ -107,6 +107,7 @@ export function deleteRows(options: DeleteRowsOptions): BatchedUpdate<unknown, J
     },
     report,
     batch,
+    forgetSchema: () => plans.forget(),
     lanes: walkLanes({
       wanted: options.lanes,
       plan: async (context) => (await planDelete(context, options)).walk,

@@ -77,6 +77,7 @@ export function rowBackfill<Row extends object = Record<string, unknown>>(
       selections.use(context, context.progress.first === undefined, (selection) =>
         rowBatch(context, selection, options),
       ),
+    forgetSchema: () => selections.forget(),
     lanes: walkLanes({
       wanted: options.lanes,
       plan: async (context) => (await select(context, options)).plan,

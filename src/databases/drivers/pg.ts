@@ -138,8 +138,10 @@ class PgDatabase implements Database<PgClient> {
           if (ended.at(-1)?.command !== 'COMMIT') throw new TransactionRolledBackError()
           return result
         } catch (error) {
-          // Somebody has run DEALLOCATE or DISCARD: what `pg` takes for prepared isn't, and never will be on this one.
-          if (databaseErrorCode(error) === '26000') this.#mayPrepare.set(client, false)
+          // Somebody has run DEALLOCATE or DISCARD: what `pg` takes for prepared isn't, and never will be on this one. With
+          // 0A000 it is, but a column has another type or collation now, and the server keeps to the old one.
+          const code = databaseErrorCode(error)
+          if (code === '26000' || code === '0A000') this.#mayPrepare.set(client, false)
           await this.#rollBack(client)
           throw error
         }

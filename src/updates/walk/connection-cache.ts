@@ -31,9 +31,13 @@ export class ConnectionCache<Value> {
     try {
       return await this.#tryUse(context, fresh, work)
     } catch (error) {
-      this.#known = new WeakMap()
+      this.forget()
       throw error
     }
+  }
+
+  forget(): void {
+    this.#known = new WeakMap()
   }
 
   async #tryUse<Result>(

@@ -41,6 +41,8 @@ export class LaneCrew<Tx> {
   readonly #parts: LaneCrewParts<Tx>
   // Ends the waiting of those who found no lane.
   readonly #moreLanes = new WakeUp()
+  // Invariant: true while a run has the helpers, each of which runs one batch at a time.
+  #working = false
 
   constructor(parts: LaneCrewParts<Tx>) {
     this.#parts = parts
@@ -51,8 +53,24 @@ export class LaneCrew<Tx> {
     this.#moreLanes.ring()
   }
 
-  /** Runs until `stop` aborts; then no lane is held any more. Rejects with what ended a helper, when all have ended. */
+  /**
+   * Waits for its turn and runs until `stop` aborts; then no lane is held any more for it. Rejects with what ended a
+   * helper, when all have ended.
+   */
   async run(run: CrewRun<Tx>): Promise<void> {
+    // Whoever is stopped before his turn doesn't wait for it.
+    while (this.#working && !run.stop.aborted) await this.#idle(run.stop)
+    if (run.stop.aborted) return
+    this.#working = true
+    try {
+      await this.#work(run)
+    } finally {
+      this.#working = false
+      this.#moreLanes.ring()
+    }
+  }
+
+  async #work(run: CrewRun<Tx>): Promise<void> {
     const ended = new AbortController()
     await underAny([run.stop, ended.signal], async (stop) => {
       const helpers = this.#parts.helpers.map(async (batches, index) => {

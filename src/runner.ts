@@ -9,6 +9,7 @@ import { UpdaterStoppedError, type CompletionSteps } from './run-to-completion.j
 import type { SignalSampler } from './signals/sampler.js'
 import { messageOf } from './thrown.js'
 import { underAny } from './under-any.js'
+import { WakeUp } from './wake-up.js'
 
 export interface RunnerParts<Tx> extends RunStepsParts<Tx> {
   readonly signals: SignalSampler<Tx>
@@ -22,6 +23,8 @@ export class Runner<Tx> {
   readonly #parts: RunnerParts<Tx>
   readonly #steps: RunSteps<Tx>
   readonly #crew: LaneCrew<Tx>
+  // Ends the helpers' work for a runToCompletion(): it may wait for hours for what nobody can run here.
+  readonly #loopBegins = new WakeUp()
   // Invariant: the newest run, until it has stopped; a start() during its stop() makes another that waits for it.
   #run: Run | null = null
   // Batches that a caller runs himself end with it. Invariant: not stopped, or being stopped.
@@ -157,7 +160,7 @@ export class Runner<Tx> {
     // While the loop runs its helpers do, at its pace.
     const helped = this.#run
       ? Promise.resolve()
-      : underAny([either, done.signal], (stop) =>
+      : underAny([either, done.signal, this.#loopBegins.signal], (stop) =>
           this.#crew.run({
             names: () => among,
             stop,
@@ -193,6 +196,7 @@ export class Runner<Tx> {
     const ended = new AbortController()
     const stop = AbortSignal.any([run.stop.signal, ended.signal])
     let failure: UpdaterAbortedError | null = null
+    this.#loopBegins.ring()
     const loops = [
       this.#mainLoop(run, stop),
       this.#crew.run({

@@ -26,17 +26,19 @@ export class StatementSize {
   #size = FIRST_SIZE
   #statementMs = Infinity
   #roundTripMs = Infinity
+  // Those asked for: many a handler tells nothing of its statements.
   #batches = 0
 
-  /** The size for statements of so many ms; at least 1. */
+  /** The size for statements of so many ms in the next batch; at least 1. */
   next(statementMs: number): number {
+    this.#batches += 1
     this.#statementMs = statementMs
     return Math.round(this.#size)
   }
 
   /** Whether a statement that does nothing is to be timed: now and then, for the way to the server may change. */
   get needsRoundTrip(): boolean {
-    return this.#batches % ROUND_TRIP_EVERY < ROUND_TRIPS
+    return (this.#batches - 1) % ROUND_TRIP_EVERY < ROUND_TRIPS
   }
 
   /** How long a statement took that did nothing, in ms. */
@@ -45,7 +47,6 @@ export class StatementSize {
   }
 
   record({ items, durationMs }: StatementSample): void {
-    this.#batches += 1
     const workMs = Math.max(LEAST_MS, durationMs - this.#roundTripMs)
     const wanted = (items * this.#statementMs) / workMs
     this.#size = Math.max(1, Math.min(Math.max(wanted, this.#size / STEP), this.#size * STEP, MAX_SIZE))

@@ -38,10 +38,20 @@ it('takes a step of at most a factor of two for one batch, and never goes below 
 
 it('a round trip that was long once does not make statements long', () => {
   const sizes = new StatementSize()
-  sizes.next(1)
   for (let batch = 0; batch < 1_000; batch += 1) {
+    sizes.next(1)
     if (sizes.needsRoundTrip) sizes.roundTrip(batch === 101 ? 1_000 : 0.5)
     sizes.record({ items: 100, durationMs: 1.5 })
   }
   expect(sizes.next(1)).toBe(100)
+})
+
+it('times a round trip in three of a hundred batches, also when a handler tells nothing of its statements', () => {
+  const sizes = new StatementSize()
+  const timed: number[] = []
+  for (let batch = 0; batch < 300; batch += 1) {
+    sizes.next(1)
+    if (sizes.needsRoundTrip) timed.push(batch)
+  }
+  expect(timed).toEqual([0, 1, 2, 100, 101, 102, 200, 201, 202])
 })

@@ -1,5 +1,6 @@
 import type { Permission } from '../controller.js'
 import type { JsonValue } from '../json.js'
+import { batchBounds, clampToBounds } from '../pacing/batch-bounds.js'
 import type { BatchLimits, StatementLimits } from '../pacing/pace.js'
 import { StatementSize } from '../pacing/statement-size.js'
 import { restoreStatistics } from '../pacing/statistics.js'
@@ -61,9 +62,11 @@ export class BatchPlanner<Tx> {
     const own = settingsOf(this.#settings, definition)
     const minimum = permission.minBatchSize ?? own.minBatchSize
     const targetMs = Math.min(permission.targetMs, paced.targetMs ?? Infinity)
-    const halved = Math.floor(work.tuner.next(targetMs) / 2 ** (this.#halvings.get(definition.name) ?? 0))
-    const maximum = Math.max(Math.min(own.maxBatchSize, paced.maxItems ?? Infinity), minimum)
-    const batchSize = Math.min(Math.max(halved, minimum), maximum)
+    const halved = work.tuner.next(targetMs) / 2 ** (this.#halvings.get(definition.name) ?? 0)
+    // Tuner and pace may be the application's own: a size that makes no sense must not reach a handler.
+    const { maxItems = Infinity } = paced
+    const maxBatchSize = maxItems < own.maxBatchSize ? maxItems : own.maxBatchSize
+    const batchSize = clampToBounds(halved, batchBounds({ minBatchSize: minimum, maxBatchSize }))
     // Of its own target: one that the pace has cut to a few ms is often missed, and that is no reason to roll back.
     const deadlineMs = own.deadline === undefined ? undefined : own.deadline * permission.targetMs
     const waitingText = paced.waitingText ?? null

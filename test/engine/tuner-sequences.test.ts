@@ -44,6 +44,25 @@ describeDatabases('batch sizes and pauses under a fake clock', ({ fresh, dialect
     expect(sizes).toEqual(expected)
   })
 
+  it.each([
+    { says: NaN, expected: 5 },
+    { says: Infinity, expected: 30 },
+    { says: -Infinity, expected: 5 },
+    { says: 7.9, expected: 7 },
+    { says: 1e300, expected: 30 },
+    { says: undefined as never, expected: 5 },
+  ])('a tuner that says $says gets $expected', async ({ says, expected }) => {
+    const tuner = () => ({ next: () => says, record: () => {}, snapshot: () => null, explain: () => [] })
+    const { sizes } = await sequence({ tuner, minBatchSize: 5, maxBatchSize: 30 }, [{ items: 1, ms: 1 }])
+    expect(sizes).toEqual([expected, expected])
+  })
+
+  it.each([NaN, -1, 'many' as never])('a pace that allows %s items is held to the bounds', async (maxItems) => {
+    const pace = { beforeBatch: () => ({ ms: 0, why: 'mine', maxItems }) }
+    const { sizes } = await sequence({ pace, minBatchSize: 5, maxBatchSize: 30 }, [{ items: 30, ms: 1 }])
+    expect(sizes.every((size) => Number.isSafeInteger(size) && size >= 5 && size <= 30)).toBe(true)
+  })
+
   it('sleeps where the pace says so and nowhere else', async () => {
     const costs = [
       { items: 100, ms: 100 },

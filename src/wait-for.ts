@@ -1,3 +1,4 @@
+import { classifyError } from './databases/error-class.js'
 import { UpdateCancelledError, UpdateFailedError, WaitTimeoutError } from './errors.js'
 import { describe, unknownOptionProblems } from './options.js'
 import type { QueueStore } from './queue/queue-store.js'
@@ -20,7 +21,8 @@ export function waitProblems(options: WaitOptions): string[] {
 }
 
 /**
- * Resolves when none of the names is in the queue, whichever process does the work.
+ * Resolves when none of the names is in the queue, whichever process does the work. A database that is away meanwhile
+ * is waited for: the work goes on when it is back, and so does this.
  *
  * @throws UpdateFailedError when one of them, or what it depends on, has failed or stands in a cycle
  * @throws UpdateCancelledError when one of them was cancelled
@@ -33,18 +35,33 @@ export async function waitForUpdates<Tx>(
   pause: () => Promise<void>,
 ): Promise<void> {
   const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs
+  // As far as is known: when the time is over the database may be away.
+  let pending: ReadonlySet<string> = new Set(names)
   for (;;) {
     signal?.throwIfAborted()
-    const pending = await store.queuedAmong(names)
-    await refuseCancelled(
-      store,
-      names.filter((name) => !pending.has(name)),
-    )
-    if (pending.size === 0) return
-    await refuseHopeless(store, pending)
+    try {
+      pending = await store.queuedAmong(names)
+      await refuseHopeless(store, names, pending)
+      if (pending.size === 0) return
+    } catch (error) {
+      if (classifyError(error) !== 'connection') throw error
+    }
     if (performance.now() >= deadline) throw new WaitTimeoutError([...pending], timeoutMs ?? 0)
     await pause()
   }
+}
+
+/** Throws when it is clear that what is waited for doesn't come by itself. */
+async function refuseHopeless<Tx>(
+  store: QueueStore<Tx>,
+  names: readonly string[],
+  pending: ReadonlySet<string>,
+): Promise<void> {
+  await refuseCancelled(
+    store,
+    names.filter((name) => !pending.has(name)),
+  )
+  if (pending.size > 0) await refuseStuck(store, pending)
 }
 
 async function refuseCancelled<Tx>(store: QueueStore<Tx>, gone: readonly string[]): Promise<void> {
@@ -55,7 +72,7 @@ async function refuseCancelled<Tx>(store: QueueStore<Tx>, gone: readonly string[
 
 // A person's pause may end and a handler may come with the next deploy, but a failure, a cycle and a pause by the engine
 // itself stay until somebody mends them.
-async function refuseHopeless<Tx>(store: QueueStore<Tx>, pending: ReadonlySet<string>): Promise<void> {
+async function refuseStuck<Tx>(store: QueueStore<Tx>, pending: ReadonlySet<string>): Promise<void> {
   const rows = await store.rows()
   const byName = new Map(rows.map((row) => [row.name, row]))
   const reasons = explainQueue(rows, { owner: null, hasHandler: () => true })

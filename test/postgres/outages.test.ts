@@ -1,7 +1,7 @@
 import { defineUpdate, noPace } from 'evenkeel'
 import { fromPg } from 'evenkeel/pg'
 import { expect, it } from 'vitest'
-import { installed, jumpingClock, memoryLogger, next } from '../engine/support.js'
+import { gate, installed, jumpingClock, memoryLogger, next, uninstalled } from '../engine/support.js'
 import { describePostgres } from '../support/postgres.js'
 
 describePostgres('transient loss of the database', (postgres) => {
@@ -64,6 +64,49 @@ describePostgres('transient loss of the database', (postgres) => {
     await pool.query('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => {})
     await running
     expect(await updater.history()).toMatchObject([{ outcome: 'completed', failures: 0 }])
+  })
+
+  it('waitFor() waits on, without a loop of its own, until its time is over or its signal aborts', async () => {
+    const fresh = await postgres.freshDatabase()
+    const { pool } = fresh
+    const walk = defineUpdate({ name: 'walk', batch: async () => ({ items: 1, done: true }) })
+    const updater = await installed({ database: fromPg(pool) as never }, { updates: [walk], pace: noPace() })
+    await updater.enqueue(walk)
+    const lossy = fromPg(fresh.openPool()) as never as Parameters<typeof installed>[0]['database']
+    const session = lossy.session.bind(lossy)
+    let [away, losses] = [false, 0]
+    const often = gate()
+    const losing: typeof session = (work, options) =>
+      session(async (opened) => {
+        if (away) {
+          losses += 1
+          if (losses === 20) often.open()
+          await opened.query('SELECT pg_terminate_backend(pg_backend_pid())')
+        }
+        return work(opened)
+      }, options)
+    Object.assign(lossy, { session: losing })
+    const waiter = uninstalled({ database: lossy }, { pollMs: 5 })
+    expect(await waiter.hasCompleted('walk')).toBe(false)
+    const over = new AbortController()
+    away = true
+    const endOf = (wait: Promise<void>) =>
+      wait.then(
+        () => 'done',
+        (error: unknown) => error,
+      )
+    const [patient, aborted, hurried] = [
+      endOf(waiter.waitFor('walk')),
+      endOf(waiter.waitFor('walk', { signal: over.signal })),
+      endOf(waiter.waitFor('walk', { timeoutMs: 50 })),
+    ]
+    await often.opened
+    expect(await hurried).toMatchObject({ code: 'WAIT_TIMEOUT', pending: ['walk'] })
+    over.abort(new Error('enough'))
+    expect(await aborted).toEqual(new Error('enough'))
+    away = false
+    await updater.runToCompletion()
+    expect(await patient).toBe('done')
   })
 
   it('starts while the database is away, and says what it found when it is back', async () => {

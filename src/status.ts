@@ -238,7 +238,7 @@ async function reportOf<Tx>(
   }
 }
 
-export function performanceOf(row: QueueRowDetails, statistics: Statistics): UpdatePerformance {
+function performanceOf(row: QueueRowDetails, statistics: Statistics): UpdatePerformance {
   return {
     totalItems: row.items,
     totalDurationMs: row.busyMs,

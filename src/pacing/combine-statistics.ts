@@ -36,9 +36,7 @@ export function combineStatistics(lanes: readonly LaneStatistics[]): Statistics 
 }
 
 /** The share of the whole that all lanes have done; below 1 until all are finished. */
-export function combineFractions(
-  lanes: readonly Pick<LaneStatistics, 'share' | 'finished' | 'statistics'>[],
-): number | null {
+function combineFractions(lanes: readonly Pick<LaneStatistics, 'share' | 'finished' | 'statistics'>[]): number | null {
   const untold = lanes.some(
     ({ statistics, finished }) => !finished && statistics.fraction === null && statistics.fadedSeconds > 0,
   )

@@ -26,7 +26,7 @@ export interface FailureVerdict extends FailureCounters {
 }
 
 /** How much longer a lock is waited for than any other failure is put up with. */
-export const LOCK_PATIENCE = 6
+const LOCK_PATIENCE = 6
 
 /**
  * Counts one more failure. More than half of the last 20 batches failing is as bad as `maxAttempts` in a row. A lock that

@@ -12,7 +12,7 @@ export interface TargetState {
 export const FULL_TARGET: TargetState = { share: 1, readMs: null }
 
 /** A batch is never told to take less, in ms: below that it is overhead alone. */
-export const LEAST_TARGET_MS = 2
+const LEAST_TARGET_MS = 2
 const HALVE = 0.5
 /** A second without waiters, so that a cut to a quarter is forgotten within 15 s. */
 const RECOVER = 1.1

@@ -6,7 +6,7 @@ export const FOREGROUND = 'foreground'
 /** Backends that wait for a lock of ours: they make the next batch smaller, not rarer. */
 export const LOCK_WAITERS = 'lock waiters'
 /** WAL a second over what the server's checkpoints bear. */
-export const WAL_RATE = 'wal rate'
+const WAL_RATE = 'wal rate'
 /** Backends at work over cores. Together with WAL, what others drive as much as we do. */
 export const ACTIVE_BACKENDS = 'active backends'
 /** The time of our own COMMIT against its start; it needs no rights and no query. */

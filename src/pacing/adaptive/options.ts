@@ -45,7 +45,7 @@ export function knobsOf(options: AdaptivePaceOptions, dialect: PaceDialect): Pac
 }
 
 /** What is wrong with the options, as sentences. */
-export function paceProblems(options: unknown): string[] {
+function paceProblems(options: unknown): string[] {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return ["the options must be an object, as in adaptivePace({ preset: 'gentle' })"]
   }

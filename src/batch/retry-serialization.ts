@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { classifyError } from '../databases/error-class.js'
 
 /** How often a batch is run again at once, before it counts as a failure. */
-export const MAX_RETRIES = 5
+const MAX_RETRIES = 5
 
 const FIRST_PAUSE_MS = 10
 

@@ -148,7 +148,7 @@ export function evenly<Key>(candidates: readonly Key[], parts: number): Key[] {
 }
 
 /** Pure: whole numbers that cut the range into equal lengths; none for other keys. */
-export function equalDistances(key: WalkKey, { first, lower, end }: BoundedPosition, parts: number): EncodedKey[] {
+function equalDistances(key: WalkKey, { first, lower, end }: BoundedPosition, parts: number): EncodedKey[] {
   const [column, ...further] = key.columns
   const [from, to] = [lower ?? first, end].map((bound) => bound[0])
   if (column?.integer !== true || further.length > 0 || typeof from !== 'string' || typeof to !== 'string') return []

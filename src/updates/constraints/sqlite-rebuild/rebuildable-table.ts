@@ -45,7 +45,7 @@ export async function readRebuildableTable(query: Query, table: TableName): Prom
 }
 
 /** The SQL of a table of `main`, or null. */
-export async function readTableSql(query: Query, name: string): Promise<string | null> {
+async function readTableSql(query: Query, name: string): Promise<string | null> {
   const { rows } = await query<{ sql: string | null }>(
     `SELECT sql
      FROM main.sqlite_schema

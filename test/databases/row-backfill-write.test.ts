@@ -36,7 +36,7 @@ describeDatabases('what rowBackfill has written', (context) => {
       const query: Query = (text, values) => database.query(tx, text, values)
       const plan = planWalk(await describeTable({ query, dialect: context.dialect }, 't'))
       const rows = ids.map((id) => ({ key: key(id), columns: ['value_1'], change: { value_1: id } }))
-      const selection = { plan, columns: ['key_1'], where: undefined, checkedLate: false }
+      const selection = { plan, columns: ['key_1'], where: undefined, checkedLate: false, arrayNulls: true }
       return writeRows(query, 'rows', selection, rows, (failure) => failed.push(failure))
     })
   }

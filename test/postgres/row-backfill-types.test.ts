@@ -67,6 +67,26 @@ describePostgres('rowBackfill', (postgres) => {
     for (const row of rows) expect(row).toEqual(Object.fromEntries(Object.keys(row).map((name) => [name, 'same'])))
   })
 
+  it('writes NULL where the session takes NULL in an array for a text', async () => {
+    const fresh = await postgres.freshDatabase()
+    await fresh.pool.query(
+      `CREATE TABLE t (id int PRIMARY KEY, x text, y text[], z int[]); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 4) AS g`,
+    )
+    const update = rowBackfill<{ id: number }>({
+      name: 'nulls',
+      table: 't',
+      columns: ['id'],
+      map: ({ id }) => ({ x: id % 2 === 0 ? null : 'NULL', y: ['a', null, 'NULL'], z: [1, null] }),
+    })
+    const pool = fresh.openPool({ options: '-c array_nulls=off' })
+    await runAll(await queued({ database: fromPg(pool) as unknown as Database<never> }, update, [3]))
+    expect((await fresh.pool.query(`SELECT x, y, z FROM t ORDER BY id`)).rows).toEqual(
+      ['NULL', null, 'NULL', null].map((x) => ({ x, y: ['a', null, 'NULL'], z: [1, null] })),
+    )
+    // The session is as it was.
+    expect((await pool.query('SHOW array_nulls')).rows).toEqual([{ array_nulls: 'off' }])
+  })
+
   it('refuses what is too long instead of cutting it', async () => {
     const { pool } = await postgres.freshDatabase()
     await pool.query('CREATE TABLE t (id int PRIMARY KEY, x varchar(3)); INSERT INTO t SELECT generate_series(1, 9)')

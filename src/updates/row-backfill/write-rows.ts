@@ -15,7 +15,7 @@ import { sqliteWriter } from './write-sqlite.js'
 export async function writeRows(
   query: Query,
   updateName: string,
-  { plan, checkedLate }: RowSelection,
+  { plan, checkedLate, arrayNulls }: RowSelection,
   rows: readonly ChangedRow[],
   onFailure: (failure: RowFailure) => void,
 ): Promise<number> {
@@ -64,5 +64,7 @@ export async function writeRows(
       return before + (await writeSplitting(part.slice(middle)))
     }
   }
+  // Rows are sent as arrays, and their own values may be some. It lasts until COMMIT.
+  if (!arrayNulls) await query('SET LOCAL array_nulls = on')
   return writeSplitting(rows)
 }

@@ -152,7 +152,7 @@ export class Runner<Tx> {
       idle: () => this.#steps.idle(either),
       // Somebody waits for the end: an error that doesn't pass by itself is theirs.
       recover: async (error) => {
-        if (classifyError(error) !== 'connection') throw error
+        if (!['connection', 'lock'].includes(classifyError(error))) throw error
         await this.#steps.recover(error, either)
       },
     }

@@ -41,12 +41,15 @@ describe('fromBetterSqlite3 with a handle of the caller', () => {
     other.close()
   })
 
-  it('gives up after busyTimeoutMs with the error of SQLite', async () => {
+  it('gives up after busyTimeoutMs with the error of SQLite as the cause', async () => {
     const file = temporaryDatabaseFile()
     const other = new BetterSqlite3(file)
     other.exec('BEGIN IMMEDIATE')
     const database = fromBetterSqlite3(file, { busyTimeoutMs: 20 })
-    await expect(database.transaction(async () => {})).rejects.toMatchObject({ code: 'SQLITE_BUSY' })
+    await expect(database.transaction(async () => {})).rejects.toMatchObject({
+      code: 'DATABASE_BUSY',
+      cause: { code: 'SQLITE_BUSY' },
+    })
     await database.close()
     other.close()
   })

@@ -26,7 +26,7 @@ function openFile() {
 async function runOne(batch: Batch) {
   const { database, numbers } = openFile()
   const logger = memoryLogger()
-  const updates = [update('x', batch as never)]
+  const updates = [update('x', batch)]
   const updater = await installed({ database: database as unknown as Database<never> }, { updates, logger })
   await updater.enqueue('x')
   await updater.runNextBatch()

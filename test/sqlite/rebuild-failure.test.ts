@@ -205,7 +205,7 @@ it('a writer who holds the lock is waited for, then is the error; nothing is cha
   const database = fromBetterSqlite3(raw.name, { busyTimeoutMs: 20 })
   onTestFinished(() => database.close())
   raw.exec('BEGIN IMMEDIATE')
-  await expect(addConstraintBySqliteRebuild(database, REQUEST)).rejects.toMatchObject({ code: 'SQLITE_BUSY' })
+  await expect(addConstraintBySqliteRebuild(database, REQUEST)).rejects.toMatchObject({ code: 'DATABASE_BUSY' })
   raw.exec('ROLLBACK')
   expect(contentOf(raw)).toEqual(before)
   await addConstraintBySqliteRebuild(database, REQUEST)

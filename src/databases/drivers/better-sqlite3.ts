@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../errors.js'
 import { describe, methodProblems, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
 import type { BusyWaits, Database, QueryResult, Session, TransactionOptions } from '../database.js'
 import { SerialConnection } from './serial-connection.js'
+import { DatabaseBusyError, explainFileError, isBusy } from './sqlite-errors.js'
 import { SqliteTransaction } from './sqlite-transaction.js'
 import { messageOf } from '../../thrown.js'
 
@@ -19,6 +20,7 @@ export interface BetterSqlite3Statement {
 export interface BetterSqlite3Database {
   readonly inTransaction: boolean
   readonly open?: boolean
+  readonly name?: string
   prepare(sql: string): BetterSqlite3Statement
   exec(sql: string): unknown
   pragma(source: string, options?: { simple?: boolean }): unknown
@@ -26,7 +28,10 @@ export interface BetterSqlite3Database {
 }
 
 export interface FromBetterSqlite3Options {
-  /** How long a batch waits for another writer, in ms. Default 5 000. The wait never blocks the event loop. */
+  /**
+   * How long a batch, or any other statement, waits for another writer, in ms. Default 5 000. The wait never blocks the
+   * event loop. Behind it the statement fails with DatabaseBusyError.
+   */
   readonly busyTimeoutMs?: number
 }
 
@@ -153,7 +158,15 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
     return this.#transaction.run(text, () => this.#run<Row>(text, values))
   }
 
-  #run<Row>(text: string, values: readonly unknown[] = []): QueryResult<Row> {
+  #run<Row>(text: string, values?: readonly unknown[]): QueryResult<Row> {
+    try {
+      return this.#runRaw(text, values)
+    } catch (error) {
+      throw explainFileError(error, this.#file)
+    }
+  }
+
+  #runRaw<Row>(text: string, values: readonly unknown[] = []): QueryResult<Row> {
     const statement = this.#prepare(text)
     // `$1` is a named parameter to SQLite; its name is "1".
     const bound =
@@ -173,6 +186,11 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
     if (this.#prepared.size >= MAX_PREPARED) this.#prepared.clear()
     this.#prepared.set(text, statement)
     return statement
+  }
+
+  get #file(): string {
+    const { name } = this.#handle
+    return name === undefined ? 'the database' : `the database file ${describe(name)}`
   }
 
   async #beginImmediate(signal: AbortSignal | undefined): Promise<void> {
@@ -203,16 +221,12 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
       try {
         return attempt()
       } catch (error) {
-        if (!isBusy(error) || performance.now() >= deadline) throw error
+        if (!isBusy(error)) throw error
+        if (performance.now() >= deadline) throw new DatabaseBusyError(this.#file, this.#busyTimeoutMs, error)
       }
       await delay(waitMs, undefined, { signal })
     }
   }
-}
-
-function isBusy(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  return typeof code === 'string' && code.startsWith('SQLITE_BUSY')
 }
 
 function toBinding(value: unknown): unknown {

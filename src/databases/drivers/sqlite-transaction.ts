@@ -1,5 +1,6 @@
 import { TransactionEndedError, TransactionRolledBackError, type EvenkeelError } from '../../errors.js'
 import { messageOf } from '../../thrown.js'
+import { sqliteCode } from './sqlite-errors.js'
 
 /**
  * Watches that a transaction of SQLite is still the open one. RAISE(ROLLBACK), ON CONFLICT ROLLBACK and some errors, a
@@ -42,7 +43,7 @@ export class SqliteTransaction {
     const then = { cause: error, reason: messageOf(error) }
     if (this.#ended instanceof TransactionEndedError) return new TransactionEndedError(this.#ended.by, then)
     // On the driver's own handle nobody watched.
-    return isSqliteError(error)
+    return sqliteCode(error) !== null
       ? new TransactionRolledBackError({ ...then, watched: false })
       : new TransactionEndedError(null, then)
   }
@@ -65,9 +66,4 @@ export class SqliteTransaction {
     this.#ended = error
     return error
   }
-}
-
-function isSqliteError(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined
-  return typeof code === 'string' && code.startsWith('SQLITE_')
 }

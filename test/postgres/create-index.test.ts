@@ -178,6 +178,24 @@ describePostgres('createIndex', (postgres) => {
     expect(Object.keys(await indexes(pool))).toEqual(['users_pkey'])
   })
 
+  it('takes comments at the end of a condition and an expression', async () => {
+    const pool = await users()
+    const commented = {
+      unique: true,
+      columns: [{ expression: 'lower(email) -- as typed' }],
+      where: 'score < 1990 -- the old ones',
+    }
+    await pool.query(`UPDATE users SET email = 'TWICE' WHERE id < 3`)
+    expect(await failure(build(pool, commented))).toMatchObject({
+      code: 'DUPLICATE_KEYS',
+      samples: [{ key: ['twice'], rows: 2 }],
+    })
+    await pool.query('DELETE FROM users WHERE id = 1')
+    await build(pool, commented)
+    expect((await indexes(pool)).users_idx?.valid).toBe(true)
+    await build(pool, commented)
+  })
+
   it('counts NULLs as duplicates only where the index does', async () => {
     const pool = await users()
     await pool.query('UPDATE users SET score = NULL WHERE id < 4')

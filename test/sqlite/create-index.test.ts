@@ -134,6 +134,23 @@ describe('createIndex on SQLite', () => {
     expect(indexes(handle)).toEqual({})
   })
 
+  it('takes comments at the end of a condition and an expression', async () => {
+    const handle = open(`INSERT INTO users (email, "Name", score) VALUES ('a', 'Twice', 1), ('b', 'TWICE', 1)`)
+    const commented = {
+      unique: true,
+      columns: [{ expression: 'lower("Name") -- as typed' }],
+      where: 'deleted IS NULL -- the living',
+    }
+    expect(await failure(build(handle, commented))).toMatchObject({
+      code: 'DUPLICATE_KEYS',
+      samples: [{ key: ['twice'], rows: 2 }],
+    })
+    handle.exec(`DELETE FROM users WHERE email = 'b'`)
+    await build(handle, commented)
+    expect(Object.keys(indexes(handle))).toEqual(['users_idx'])
+    await build(handle, commented)
+  })
+
   it('refuses a name that something else has', async () => {
     const handle = open('CREATE TABLE other (a); CREATE INDEX other_idx ON other (a); CREATE VIEW a_view AS SELECT 1')
     await expect(build(handle, { index: 'OTHER_IDX' })).rejects.toThrow(IndexNameTakenError)

@@ -1,5 +1,6 @@
 import type { Dialect } from '../../databases/database.js'
 import { quoteColumns, quoteIdentifier, quoteTable } from '../../databases/identifier.js'
+import { enclosed } from '../walk/sql.js'
 import type { IndexKey, IndexRequest, QualifiedName } from './options.js'
 
 /** Where a CREATE INDEX statement puts the index; everything else comes from the request. */
@@ -33,14 +34,14 @@ export function createIndexSql(request: IndexRequest, place: IndexPlace): string
     `(${request.keys.map((key) => keySql(key, dialect)).join(', ')})`,
     request.include.length > 0 && `INCLUDE (${quoteColumns(request.include, dialect)})`,
     request.nullsNotDistinct && 'NULLS NOT DISTINCT',
-    request.where !== null && `WHERE (${request.where})`,
+    request.where !== null && `WHERE ${enclosed(request.where)}`,
   ]
   return words.filter((word) => word !== false).join(' ')
 }
 
 /** The value that is indexed, under the collation of the index, as SQL. */
 export function keyValueSql(key: IndexKey, dialect: Dialect): string {
-  const value = key.column === undefined ? `(${key.expression})` : quoteIdentifier(key.column, dialect)
+  const value = key.column === undefined ? enclosed(key.expression) : quoteIdentifier(key.column, dialect)
   return key.collate === undefined ? value : `${value} COLLATE ${qualifiedName(key.collate, dialect)}`
 }
 

@@ -4,6 +4,7 @@ import { keyValueSql } from './create-index-sql.js'
 import { DuplicateKeysError, type DuplicateKey } from './errors.js'
 import type { IndexRequest } from './options.js'
 import { withoutTimeouts } from '../../databases/session-settings.js'
+import { enclosed } from '../walk/sql.js'
 
 const SAMPLES = 5
 const LONGEST_VALUE = 200
@@ -58,7 +59,7 @@ function duplicatesOnPostgres(request: IndexRequest, table: TableName): string {
     FROM (
       SELECT ${keys.join(', ')}
       FROM ${quoteTable(table, 'postgres')}
-      ${request.where === null ? '' : `WHERE (${request.where})`}
+      ${request.where === null ? '' : `WHERE ${enclosed(request.where)}`}
     ) AS keys
     ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
     GROUP BY ${names.join(', ')}
@@ -71,7 +72,7 @@ function duplicatesOnPostgres(request: IndexRequest, table: TableName): string {
 function duplicatesOnSqlite(request: IndexRequest, table: TableName): string {
   const keys = request.keys.map((key) => keyValueSql(key, 'sqlite'))
   const conditions = [
-    ...(request.where === null ? [] : [`(${request.where})`]),
+    ...(request.where === null ? [] : [enclosed(request.where)]),
     ...keys.map((key) => `${key} IS NOT NULL`),
   ]
   const shown = keys.map(

@@ -1,5 +1,5 @@
 import type { HistoryEntry } from '../../queue/history.js'
-import type { WaitingCode } from '../../queue/reasons.js'
+import type { Waiting, WaitingCode } from '../../queue/reasons.js'
 import type { DatabaseStatus, UpdateStatus } from '../../status.js'
 import type { BackgroundUpdater } from '../../updater.js'
 import { formatCount, formatMs, formatRange, formatRate, formatShare } from '../output/format.js'
@@ -81,15 +81,29 @@ export class PlainView implements RunView {
 
   #sayWaiting(databaseName: string, { name, waiting }: UpdateStatus): void {
     const key = `${databaseName} ${name}`
-    const text = waiting === null || UNSAID.has(waiting.code) ? '' : waiting.text.replace(/ until .*$/, '')
-    // What slows it down is measured every second; that a figure changes is no news.
-    const news = waiting?.code === 'throttled' ? text.replace(/\d[\d.,:]*/g, '#') : text
-    if (text !== '' && news !== this.#waiting.get(key)) this.#say(databaseName, name, firstLine(text))
+    const said = waiting === null || UNSAID.has(waiting.code) ? null : waiting
+    const news = said === null ? '' : newsIn(said)
+    if (said !== null && news !== this.#waiting.get(key)) this.#say(databaseName, name, firstLine(said.text))
     this.#waiting.set(key, news)
   }
 
   #say(databaseName: string, updateName: string, text: string): void {
     this.#output.line(`${this.#several ? `${databaseName} ` : ''}${updateName}: ${text}`)
+  }
+}
+
+/** What of a reason is worth another line when it changes. What a person wrote is: all of it. */
+function newsIn({ code, text }: Waiting): string {
+  switch (code) {
+    case 'held':
+    case 'backs_off':
+      // A lease's end moves with every batch, and so does what its runner says behind it.
+      return text.replace(/ until \d{4}-\d\d-\d\dT.*$/s, '')
+    case 'throttled':
+      // What slows it down is measured every second; that a figure changes is no news.
+      return text.replace(/\d[\d.,:]*/g, '#')
+    default:
+      return text
   }
 }
 

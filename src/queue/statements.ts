@@ -240,12 +240,15 @@ WHERE update_name = $1
 DELETE FROM ${queue}
 WHERE update_name = $1`,
 
-    /** $1 name, $2 by, $3 reason. A failed update isn't paused: it stays failed until it is retried. */
+    /**
+     * $1 name, $2 by, $3 reason. A failed update isn't paused: it stays failed until it is retried. Who pauses again and
+     * gives no reason leaves the reason that is there, with whose it is.
+     */
     pause: `
 UPDATE ${queue}
 SET state = 'paused',
-    state_by = $2,
-    state_reason = $3
+    state_by = CASE WHEN CAST($3 AS TEXT) IS NULL AND state_reason IS NOT NULL THEN state_by ELSE $2 END,
+    state_reason = COALESCE(CAST($3 AS TEXT), state_reason)
 WHERE update_name = $1
   AND state <> 'failed'`,
 

@@ -27,8 +27,12 @@ function parse(text: string): Disabled {
   }
 }
 
+/** Switches off. Who does so again and gives no reason leaves the reason that is there, with whose it is. */
 export async function writeDisabled(query: Query, tables: Tables, disabled: Disabled): Promise<void> {
-  await query(settingsStatements(tables).writeSetting, [SETTING, JSON.stringify(disabled), disabled.by])
+  const before = disabled.reason === null ? await readDisabled(query, tables) : null
+  const kept = before !== null && before.reason !== null ? before : disabled
+  // Written in any case: somebody may have switched on in between.
+  await query(settingsStatements(tables).writeSetting, [SETTING, JSON.stringify(kept), kept.by])
 }
 
 export async function clearDisabled(query: Query, tables: Tables): Promise<void> {

@@ -230,6 +230,30 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     })
   })
 
+  it('a second pause or disable without a reason keeps the first one, and whose it is', async () => {
+    const updater = await installed(await fresh(), { updates: [noting([], 'a')] })
+    await updater.enqueue('a')
+    const told = async () => {
+      const { disabled, updates } = await updater.databaseStatus()
+      return [updates[0]?.waiting?.text, disabled]
+    }
+    await updater.pause('a', { by: 'bob' })
+    await updater.pause('a', { by: 'ann', reason: 'sale' })
+    await updater.pause('a', { by: 'bob' })
+    await updater.disable({ by: 'ann', reason: 'disk is full' })
+    await updater.disable({ by: 'bob' })
+    expect(await told()).toEqual(['paused by ann: sale', { by: 'ann', reason: 'disk is full' }])
+    await updater.pause('a', { by: 'bob', reason: 'release' })
+    await updater.disable({ by: 'bob', reason: 'release' })
+    expect(await told()).toEqual(['paused by bob: release', { by: 'bob', reason: 'release' }])
+    // What has ended is no reason any more.
+    await updater.resume('a')
+    await updater.enable()
+    await updater.pause('a', { by: 'ann' })
+    await updater.disable({ by: 'ann' })
+    expect(await told()).toEqual(['paused by ann', { by: 'ann', reason: null }])
+  })
+
   it('disable interrupts a pause at once', async () => {
     const clock = fakeClock()
     const ran: string[] = []

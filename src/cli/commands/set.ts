@@ -30,6 +30,8 @@ export function addSetCommand(program: Command, shell: Shell): void {
       )
       .option('--update <name>', 'for one update alone: targetMs, maxBatchSize, lanes')
       .option('--json', 'print what is stored as one JSON document'),
+    'for `evenkeel audit` and the log of what runs',
+    'for `evenkeel audit` and the log of what runs',
   ).action(
     shell.action<SetOptions>((options, words) =>
       withTargets(shell, options, async (targets) => {

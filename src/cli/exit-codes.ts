@@ -16,6 +16,8 @@ export const ExitCode = {
   USAGE: 64,
   /** A clean stop by SIGINT. */
   INTERRUPTED: 130,
+  /** A clean stop because nobody reads the output any more: what SIGPIPE would have ended it with. */
+  UNREAD: 141,
   /** A clean stop by SIGTERM. */
   TERMINATED: 143,
 } as const

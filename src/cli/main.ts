@@ -14,10 +14,14 @@ const output = new Output({
 })
 const shell = new Shell(output, process.cwd(), process.env)
 
-// `evenkeel status | head` closes the pipe early: that is no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? ExitCode.DONE : ExitCode.ERROR),
-)
+// `evenkeel status | head` closes the pipe early: that is no error of ours, and what goes on for long listens for itself
+// and stops. Any other error is one: what was asked for isn't there.
+let unwritten = false
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') unwritten = true
+  })
+}
 
 async function main(): Promise<ExitCode> {
   try {
@@ -33,4 +37,5 @@ async function main(): Promise<ExitCode> {
 const exitCode = await main()
 // A pool that a configuration opened would keep the process for seconds; but what was written must be out first.
 process.exitCode = exitCode
-process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))
+const end = () => process.exit(unwritten && exitCode === ExitCode.DONE ? ExitCode.ERROR : exitCode)
+process.stdout.write('', () => process.stderr.write('', end))

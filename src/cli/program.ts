@@ -93,7 +93,8 @@ Exit codes:
   4    an update needs a person
   5    not installed, or installed by another version
   64   the command line or the configuration can't be used
-  130, 143  after a clean stop by SIGINT, SIGTERM`
+  130, 143  after a clean stop by SIGINT, SIGTERM
+  141  after a clean stop because nobody reads the output any more`
 
 function packageVersion(): string {
   const require = createRequire(import.meta.url)

@@ -82,6 +82,11 @@ export class ShellProcess {
     if (!this.#over) this.#child.kill(signal)
   }
 
+  /** Nobody reads its stdout any more: what it writes from now on fails, as behind `| head`. */
+  closeStdout(): void {
+    this.#child.stdout?.destroy()
+  }
+
   /** Waits until what it printed matches `times` times; false when it ended before. */
   async prints(pattern: RegExp, times = 1): Promise<boolean> {
     const global = new RegExp(pattern.source, `${pattern.flags.replace('g', '')}g`)

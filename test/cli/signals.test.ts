@@ -59,6 +59,7 @@ describePostgres('a signal', (postgres) => {
       run.kill('SIGINT')
       expect(await run.prints(/stopping: waits/)).toBe(true)
       run.kill('SIGINT')
+      expect(await run.prints(/cancelling what runs.*; once more ends the process at once/)).toBe(true)
       // The lock is held all the time: only a cancel can end it.
       const { code, stdout } = await run.ended
       expect(code).toBe(130)

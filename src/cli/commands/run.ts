@@ -36,14 +36,15 @@ export function addRunCommand(program: Command, shell: Shell): void {
     .addHelpText(
       'after',
       `
-The first Ctrl-C (SIGINT) or SIGTERM lets the running batch finish; a second one cancels it in the server. Nothing that
-was committed is lost either way, and no batch is repeated. It may also be killed at any moment.
+The first Ctrl-C (SIGINT) or SIGTERM lets the running batch finish; a second one cancels it in the server, a third
+ends the process at once. Nothing that was committed is lost either way, and no batch is repeated. It may also be killed
+at any moment.
 
 Exit codes of --once:
   0  nothing is left
   3  what is left is held by another runner that is alive
   4  what is left needs a person: it failed, is paused or has no handler, or the updates are disabled
-130/143 after a clean stop by SIGINT/SIGTERM, with or without --once.`,
+130/143 after a clean stop by SIGINT/SIGTERM, with or without --once; 141 when nobody reads the output any more.`,
     )
     .action(shell.action<RunOptions>((options) => run(shell, options)))
 }
@@ -62,12 +63,7 @@ async function run(shell: Shell, options: RunOptions & GlobalOptions): Promise<E
       }
       const view = chooseView(shell.output, options, targets.length > 1)
       shown.view = view
-      return runUpdaters(updaters, view, {
-        once: options.once ? { names: only } : null,
-        onStopping: (running) => {
-          if (running !== null) view.log(`stopping: ${running} finishes its batch; once more cancels it`)
-        },
-      })
+      return runUpdaters(updaters, view, { once: options.once ? { names: only } : null })
     },
     {
       settings: { logger, ...(options.once || !options.pace ? { pace: noPace() } : {}) },

@@ -72,12 +72,7 @@ async function runOpened(
     output.line(`Going on with the demo in ${place.label} where it was; --fresh starts over.`)
   }
   const started = performance.now()
-  const exitCode = await runUpdaters([updater], view, {
-    once: { names: null },
-    onStopping: (running) => {
-      if (running !== null) view.log(`stopping: ${running} finishes its batch; once more cancels it`)
-    },
-  })
+  const exitCode = await runUpdaters([updater], view, { once: { names: null } })
   if (exitCode !== ExitCode.DONE) {
     output.line('Stopped. The same command goes on from here.')
     return exitCode

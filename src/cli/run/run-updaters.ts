@@ -9,8 +9,6 @@ import { watchStatus } from './watch-status.js'
 export interface RunOptions {
   /** Ends when nothing of it can run any more: the names and what they depend on, or null for the whole queue. */
   readonly once: { readonly names: readonly string[] | null } | null
-  /** Told when a person or a supervisor wants it to stop. */
-  readonly onStopping?: (running: string | null) => void
 }
 
 // Longer than anybody waits, and the longest that a timer of Node takes.
@@ -18,18 +16,21 @@ const NO_LIMIT_MS = 2 ** 31 - 1
 
 /**
  * Runs the queues until they are finished or somebody stops it: the first SIGINT or SIGTERM lets the running batch end,
- * the second cancels it in the server.
+ * and so does output that nobody reads any more; the second cancels it in the server.
  *
  * @throws NeedsPersonError, DisabledError, HeldByOthersError with `once`; UpdaterAbortedError in strict mode
  */
 export async function runUpdaters(
   updaters: readonly BackgroundUpdater<never>[],
   view: RunView,
-  { once, onStopping }: RunOptions,
+  { once }: RunOptions,
 ): Promise<ExitCode> {
   const stop = listenForStop()
   const over = new AbortController()
-  const stopNow = () => void Promise.allSettled(updaters.map((updater) => updater.stop({ graceMs: 0 })))
+  const stopNow = () => {
+    view.log('cancelling what runs, which is rolled back; once more ends the process at once')
+    void Promise.allSettled(updaters.map((updater) => updater.stop({ graceMs: 0 })))
+  }
   for (const updater of updaters) view.watch(updater)
   const watching = watchStatus(updaters, view, over.signal)
   const aborted = abortOf(updaters)
@@ -42,7 +43,8 @@ export async function runUpdaters(
     finished.catch(() => {})
     await Promise.race([finished, aborted, whenAborted(stop.signal)])
     if (!stop.signal.aborted) return ExitCode.DONE
-    onStopping?.(await runningNow(updaters))
+    const running = await runningNow(updaters)
+    if (running !== null && !stop.now.aborted) view.log(`stopping: ${running} finishes its batch; once more cancels it`)
     return stop.exitCode
   } finally {
     await Promise.allSettled(updaters.map((updater) => updater.stop({ graceMs: NO_LIMIT_MS })))

@@ -33,7 +33,7 @@ export function historyLines(databases: Readonly<Record<string, readonly History
 
 function cells(entry: HistoryEntry, style: Style): string[] {
   const outcome = entry.outcome === 'completed' ? style.green(entry.outcome) : style.yellow(entry.outcome)
-  const why = entry.reason === null ? '' : `: ${firstLine(entry.reason)}`
+  const said = [entry.finishedBy, entry.reason === null ? null : firstLine(entry.reason)]
   return [
     entry.finishedAt.slice(0, 19).replace('T', ' '),
     entry.name,
@@ -42,6 +42,6 @@ function cells(entry: HistoryEntry, style: Style): string[] {
     formatCount(entry.batches),
     formatMs(entry.busyMs),
     formatCount(entry.failures),
-    `${entry.finishedBy ?? ''}${why}`,
+    said.filter((text) => text !== null).join(': '),
   ]
 }

@@ -1,6 +1,7 @@
 import { databaseErrorCode } from '../../databases/error-class.js'
 import type { Logger } from '../../observe/logger.js'
 import type { Style } from './style.js'
+import { firstLine } from './update-words.js'
 
 const quiet = () => {}
 
@@ -9,7 +10,7 @@ export const silentLogger: Logger = { debug: quiet, info: quiet, warn: quiet, er
 /** The engine's log as lines for people; `write` gets one line without its end. */
 export function shellLogger(write: (line: string) => void, style: Style, verbose: boolean): Logger {
   const line = (label: string) => (details: object, message: string) => {
-    write(`${label} ${subjectOf(details)}${message}${extrasOf(details)}`)
+    write(`${label} ${subjectOf(details)}${message}${extrasOf(details, message)}`)
   }
   return {
     debug: quiet,
@@ -24,15 +25,42 @@ function subjectOf(details: object): string {
   return typeof update === 'string' ? `${update}: ` : ''
 }
 
-function extrasOf(details: object): string {
-  const { attempts, error } = details as { attempts?: unknown; error?: unknown }
+const LONGEST = 300
+
+function extrasOf(details: object, message: string): string {
+  const { attempts, error, key, progress } = details as Readonly<Record<string, unknown>>
   const code = databaseErrorCode(error)
   const extras = [
+    ...(key === undefined ? [] : [`key ${asJson(key)}`]),
     ...(code === null ? [] : [code.startsWith('SQLITE_') ? code : `SQLSTATE ${code}`]),
     ...(typeof attempts === 'number' ? [`attempt ${attempts}`] : []),
+    ...(typeof progress === 'object' && progress !== null ? [`began at ${asJson(progress)}`] : []),
+    ...causesOf(error, message),
     ...reviewOf(details),
   ]
   return extras.length === 0 ? '' : ` (${extras.join(', ')})`
+}
+
+// What went wrong and what was behind it, as far as the message doesn't say it already.
+function causesOf(error: unknown, message: string): string[] {
+  const said = [message]
+  const told: string[] = []
+  for (let current = error; current instanceof Error && said.length <= 5; current = current.cause) {
+    const text = firstLine(current.message)
+    if (text !== '' && !said.some((earlier) => earlier.includes(text))) {
+      told.push(shortened(current === error ? text : `caused by: ${text}`))
+    }
+    said.push(current.message)
+  }
+  return told
+}
+
+function asJson(value: unknown): string {
+  return shortened(JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)))
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
 }
 
 // What the start found in the queue, in words.

@@ -25,7 +25,10 @@ export async function handleRows<Row extends object>(
     failures.push(failure)
     // No use in looking for more of them.
     if (failures.length > maxQuarantined) throw new RowFailedError(update.name, plan, failure, maxQuarantined)
-    log.warn({ update: update.name, key: failure.key, err: failure.error }, 'a row failed and is set aside')
+    log.warn(
+      { update: update.name, key: failure.key, error: failure.error },
+      'a row failed and is set aside in background_update_quarantine',
+    )
   }
   const changes = await mapRows(options, plan, rows, { signal, log, update }, onFailure)
   const changed = await writeRows(query, update.name, selection, changes, onFailure)

@@ -35,11 +35,14 @@ export function explainUpdate(
     readonly pace: PaceReport
     readonly tuner: readonly TunerDecision[]
     readonly settings: readonly StoredSetting[]
+    /** No process runs the queue now. */
+    readonly nobodyRuns: boolean
   },
 ): Why {
-  const { pace, tuner, settings } = known
+  const { pace, tuner, settings, nobodyRuns } = known
   const words = [
     waiting === null ? `${name} is ${state}` : `${name} is ${state} and waits: ${waiting.text}`,
+    ...remedy(name, waiting, nobodyRuns),
     ...(batchSize === null ? [] : [`its last batch had ${batchSize} items`]),
     ...settings.map(settingWords),
     ...tuner.slice(-SHOWN).map(({ rule, from, to, why }) => `batch size ${from} → ${to} (${rule}): ${why}`),
@@ -47,6 +50,20 @@ export function explainUpdate(
     ...Object.entries(pace.waitedSeconds).map(([reason, seconds]) => `waited ${seconds.toFixed(1)} s for: ${reason}`),
   ]
   return { name, waiting, batchSize, tuner, pace: pace.decisions, settings, words }
+}
+
+// For each reason that doesn't end by itself: what ends it.
+function remedy(name: string, waiting: Waiting | null, nobodyRuns: boolean): string[] {
+  switch (waiting?.code) {
+    case 'failed':
+      return [`mend the cause, then \`evenkeel retry ${name}\`; or take it out with \`evenkeel cancel ${name}\``]
+    case 'paused':
+      return [`\`evenkeel resume ${name}\` lets it go on`]
+    case 'disabled':
+      return ['`evenkeel enable` lets the updates go on']
+    default:
+      return nobodyRuns ? ['nobody runs the queue now: `evenkeel run` does, or an updater that is started'] : []
+  }
 }
 
 function settingWords({ key, update, value, by, changedAt }: StoredSetting): string {

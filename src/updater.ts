@@ -384,11 +384,17 @@ export class BackgroundUpdater<Tx = unknown> {
   /** Why an update has the batch size it has, why it waits, and how that came about, in words. */
   async why(update: UpdateReference): Promise<Why> {
     const name = nameOf(update)
-    const { updates } = await this.databaseStatus()
+    const { updates, status: databaseStatus } = await this.databaseStatus()
     const status = updates.find((entry) => entry.name === name)
     if (status === undefined) throw new NotQueuedError(name)
+    const nobodyRuns = databaseStatus === 'NOT_STARTED'
     const settings = (await this.settings()).filter((setting) => setting.update === null || setting.update === name)
-    return explainUpdate(status, { pace: this.explainPace(), tuner: this.#batches.explainTuner(name), settings })
+    return explainUpdate(status, {
+      pace: this.explainPace(),
+      tuner: this.#batches.explainTuner(name),
+      settings,
+      nobodyRuns,
+    })
   }
 
   /** Switches all updates of the database off, in every process and after restarts, until `enable`. */

@@ -1,9 +1,18 @@
-import { EvenkeelError } from '../errors.js'
+import { ConfigurationError, EvenkeelError } from '../errors.js'
 
 /** The command line asks for something that can't be done. */
 export class UsageError extends EvenkeelError {
   constructor(message: string, hint = 'See `evenkeel --help`.') {
     super('USAGE', message, { hint })
+  }
+}
+
+/** A SQLite file isn't there, which only `install` makes. */
+export class MissingFileError extends ConfigurationError {
+  constructor(file: string) {
+    super('database', [
+      `the file ${file} does not exist. \`evenkeel install\` makes it with our tables, if its name is right`,
+    ])
   }
 }
 

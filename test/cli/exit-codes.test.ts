@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { Project } from './shell-process.js'
@@ -97,6 +98,13 @@ describe('exit codes', () => {
     expect((await project.run('install', '--check')).code).toBe(0)
   })
 
+  it('is 5 for install --check of a file that is not there, which it does not make', async () => {
+    const project = new Project()
+    const { code, stderr } = await project.run('install', '--check', '--database', 'new.db')
+    expect([code, stderr]).toEqual([5, expect.stringContaining('`evenkeel install` makes it')])
+    expect(existsSync(project.file('new.db'))).toBe(false)
+  })
+
   it('is 5 when the tables are newer than this version', async () => {
     const project = await installedProject()
     const handle = new Database(project.file('app.db'))
@@ -174,6 +182,18 @@ describe('exit codes', () => {
     expect((await project.run('status', '--check')).code).toBe(2)
     expect((await project.run('resume', 'lowercase_emails')).code).toBe(0)
     expect((await project.run('run', '--once')).code).toBe(0)
+  })
+
+  it('control verbs say what is so afterwards, and are 4 when the update still needs a person', async () => {
+    const project = await installedProject()
+    await project.run('enqueue', 'fails')
+    await project.run('run', '--once')
+    expect(await project.run('pause', 'fails')).toMatchObject({
+      code: 4,
+      stdout: "fails: is failed, which a pause doesn't change: retry or cancel it\n",
+    })
+    expect(await project.run('retry', 'fails')).toMatchObject({ code: 0, stdout: 'fails: will be tried again\n' })
+    expect(await project.run('resume', 'fails')).toMatchObject({ code: 0 })
   })
 
   it('is 3 when a live runner holds what is left', async () => {

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from '../../errors.js'
 import { installSql, type InstallResult } from '../../schema/install.js'
-import { UsageError } from '../errors.js'
+import { MissingFileError, UsageError } from '../errors.js'
 import { ExitCode } from '../exit-codes.js'
 import { withTargets } from '../open-targets.js'
+import { printError } from '../output/error-text.js'
 import type { GlobalOptions, Shell } from '../shell.js'
 import { findTargets } from '../targets.js'
 
@@ -52,7 +53,15 @@ async function check(shell: Shell, options: InstallOptions & GlobalOptions): Pro
   const databases = await withTargets(shell, options, async (targets) => {
     for (const { updater } of targets) await updater.checkInstallation()
     return targets.map(({ databaseName }) => databaseName)
+  }).catch((error: unknown) => {
+    if (error instanceof MissingFileError) return error
+    throw error
   })
+  // In a file that isn't there the tables aren't either: that is what was asked, and no misuse of the command.
+  if (databases instanceof MissingFileError) {
+    printError(shell.output, databases, shell.debug)
+    return ExitCode.NOT_INSTALLED
+  }
   if (options.json) shell.output.json({ installed: true, databases })
   else for (const name of databases) shell.output.line(`${name}: the tables are those of this version`)
   return ExitCode.DONE

@@ -9,7 +9,7 @@ import { parseDatabaseUrl } from '../../databases/database-url.js'
 import { fromBetterSqlite3 } from '../../databases/drivers/better-sqlite3.js'
 import { fromPg } from '../../databases/drivers/pg.js'
 import { ConfigurationError } from '../../errors.js'
-import { MissingPackageError } from '../errors.js'
+import { MissingFileError, MissingPackageError } from '../errors.js'
 
 /** A database that a command works on. */
 export interface OpenedDatabase {
@@ -49,9 +49,8 @@ async function openSqlite(file: string, { folder, mayCreate }: OpenOptions): Pro
   const absolute = file === ':memory:' ? file : path.resolve(folder, file)
   const parent = path.dirname(absolute)
   if (file !== ':memory:' && !existsSync(mayCreate ? parent : absolute)) {
-    throw new ConfigurationError('database', [
-      mayCreate ? `the folder ${parent} does not exist` : `the file ${absolute} does not exist`,
-    ])
+    if (!mayCreate) throw new MissingFileError(absolute)
+    throw new ConfigurationError('database', [`the folder ${parent} does not exist`])
   }
   const { default: Driver } = await importPeer<{ default: typeof BetterSqlite3 }>('better-sqlite3', 'SQLite')
   const handle = new Driver(absolute)

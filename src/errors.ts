@@ -110,7 +110,7 @@ export class NotQueuedError extends EvenkeelError {
 export class AlreadyQueuedError extends EvenkeelError {
   constructor(name: string) {
     super('ALREADY_QUEUED', `update "${name}" is in the queue already`, {
-      hint: "Wait until it has finished, cancel it, or enqueue with `ifExists: 'ignore'`.",
+      hint: "Wait until it has finished, cancel it, or enqueue with `ifExists: 'ignore'` (in the shell `--if-queued ignore`).",
     })
   }
 }
@@ -125,15 +125,18 @@ export class InvalidQueueRowError extends EvenkeelError {
   }
 }
 
-/** Progress that JSON can't hold exactly. */
+/** Progress that JSON can't hold exactly, or that doesn't fit the update's own schema. */
 export class InvalidProgressError extends EvenkeelError {
   /** Where in the progress, as `progress.a.b[0]`. */
   readonly path: string
 
-  constructor(name: string, path: string, reason: string) {
-    super('INVALID_PROGRESS', `update "${name}": ${path} ${reason}`, {
-      hint: 'Progress must survive JSON exactly: keep wide keys and timestamps as strings.',
-    })
+  constructor(
+    name: string,
+    path: string,
+    reason: string,
+    hint = 'Progress must survive JSON exactly: keep wide keys and timestamps as strings.',
+  ) {
+    super('INVALID_PROGRESS', `update "${name}": ${path} ${reason}`, { hint })
     this.path = path
   }
 }

@@ -84,7 +84,7 @@ async function pauseForPerson<Tx>(
 
 function reasonOf(error: Error): string {
   if (error instanceof EvenkeelError) return storable(error)
-  return `${storable(error)}. Bring back what is missing, or change the update, then resume it.`
+  return `${withStop(storable(error))} Bring back what is missing, or change the update, then resume it.`
 }
 
 async function count<Tx>(
@@ -117,9 +117,13 @@ async function count<Tx>(
   return around.store.soon((options) => around.database.transaction(record, options))
 }
 
+function withStop(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`
+}
+
 // With what to do next, for whoever reads the status. Any error may come: PostgreSQL's TEXT holds no NUL, and nobody
 // reads megabytes.
 function storable(error: Error): string {
-  const text = error instanceof EvenkeelError ? `${error.message}. ${error.hint}` : String(error.message)
+  const text = error instanceof EvenkeelError ? `${withStop(error.message)} ${error.hint}` : String(error.message)
   return text.slice(0, 10_000).replaceAll('\0', '\uFFFD').toWellFormed()
 }

@@ -86,9 +86,10 @@ export async function openProgress<Progress>(
   const result = await schema.validate(JSON.parse(text))
   if (result.issues) {
     const issues = result.issues.map(
-      (issue) => `${(issue.path ?? []).map(keyOfSegment).join('.') || 'progress'}: ${issue.message}`,
+      (issue) => `${(issue.path ?? []).map(keyOfSegment).join('.') || 'progress'}${messageOfIssue(issue)}`,
     )
-    throw new InvalidQueueRowError(definition.name, `progress_json doesn't fit its schema: ${issues.join('; ')}`)
+    const told = issues.length === 0 ? '' : `: ${issues.join('; ')}`
+    throw new InvalidQueueRowError(definition.name, `progress_json doesn't fit its schema${told}`)
   }
   return { saved, progress: result.value as Progress }
 }
@@ -105,12 +106,23 @@ export async function closeProgress(
   if (progress === undefined) return { text: savedText, isNew: false }
   const text = encodeProgress(definition.name, progress)
   const result = await definition.schema?.['~standard'].validate(JSON.parse(text))
-  const issue = result?.issues?.[0]
-  if (issue) {
-    const path = ['progress', ...(issue.path ?? []).map(keyOfSegment)].join('.')
-    throw new InvalidProgressError(definition.name, path, `doesn't fit its schema: ${issue.message}`)
+  if (result?.issues) {
+    const [issue] = result.issues
+    const path = ['progress', ...(issue?.path ?? []).map(keyOfSegment)].join('.')
+    const reason = `doesn't fit its schema${issue === undefined ? '' : messageOfIssue(issue)}`
+    throw new InvalidProgressError(
+      definition.name,
+      path,
+      reason,
+      "Return a progress that the update's `schema` takes, or mend the schema. The batch was rolled back.",
+    )
   }
   return { text, isNew: text !== savedText && text !== JSON.stringify(JSON.parse(savedText)) }
+}
+
+// A schema of one's own may give issues without a word, or none at all.
+function messageOfIssue({ message }: { readonly message?: unknown }): string {
+  return typeof message === 'string' && message !== '' ? `: ${message}` : " isn't as it should be"
 }
 
 // A Standard Schema's path holds keys, or objects that hold one.

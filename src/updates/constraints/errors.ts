@@ -42,6 +42,8 @@ export interface ViolationsFound {
   readonly samples: readonly Readonly<Record<string, unknown>>[]
   /** The limit that they exceed, when that is why the update failed. */
   readonly limit?: number
+  /** What to do about them, and what was left behind. */
+  readonly hint?: string
 }
 
 /** Rows violate the constraint, and nobody said that they may be repaired, or there are more than `maxViolations`. */
@@ -50,7 +52,7 @@ export class ConstraintViolationsError extends EvenkeelError {
   readonly samples: readonly Readonly<Record<string, unknown>>[]
 
   constructor(constraint: string, table: string, found: ViolationsFound, cause?: unknown) {
-    const { count, samples, limit } = found
+    const { count, samples, limit, hint } = found
     const rows = count === null ? 'rows' : count === 1 ? '1 row' : `${count} rows`
     const over = limit === undefined ? '' : `, more than maxViolations (${limit})`
     super(
@@ -59,8 +61,9 @@ export class ConstraintViolationsError extends EvenkeelError {
       {
         hint:
           limit === undefined
-            ? "Mend these rows, or have them repaired: onViolation 'delete' (with keepIn, if they are to be kept) or " +
-              "'null', see validateConstraintAndRepair(); then retry. Nothing was changed."
+            ? (hint ??
+              "Mend these rows, or have them repaired: onViolation 'delete' (with keepIn, if they are to be kept) or " +
+                "'null'; then try again. Nothing was changed.")
             : 'Look at these rows; then mend them or raise maxViolations, and retry. No row over the limit was changed.',
         permanent: true,
         cause,
@@ -69,6 +72,19 @@ export class ConstraintViolationsError extends EvenkeelError {
     this.count = count
     this.samples = samples
   }
+}
+
+/** The remedy for NULLs in a column that is to be NOT NULL: no `onViolation` could know what to write there. */
+export function fillFirst(column: string): string {
+  return `Fill "${column}" in these rows, by a \`backfill\` that this update depends on; then try again.`
+}
+
+/** On PostgreSQL the constraint that was not validated is there and holds for what is written, which a person must know. */
+export function staysNotValid(constraint: string, table: string): string {
+  return (
+    `No row was changed. The constraint stays NOT VALID and refuses new rows that violate it, also after a cancel; ` +
+    `ALTER TABLE "${table}" DROP CONSTRAINT "${constraint}" takes it away.`
+  )
 }
 
 /** Every row was looked at, none was left to repair, and still the database says that rows violate the constraint. */

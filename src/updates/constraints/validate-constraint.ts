@@ -11,7 +11,7 @@ import { commonDefinition } from '../define.js'
 import type { CommonOptions, OneShotContext, OneShotUpdate } from '../definition.js'
 import { constraintProblems, nameProblems, type Constraint } from './constraint.js'
 import { tableProblems } from '../walk/options.js'
-import { ConstraintViolationsError, type ViolationsFound } from './errors.js'
+import { ConstraintViolationsError, fillFirst, staysNotValid, type ViolationsFound } from './errors.js'
 import {
   constraintOf,
   hasDefinition,
@@ -145,8 +145,23 @@ export async function validateOnSession(
   } catch (error) {
     if (classifyError(error) !== 'integrity') throw error
     const found = await withoutTimeouts(query, () => violationsOf(query, table, constraint))
-    throw new ConstraintViolationsError(constraint.name, table.name, found, error)
+    throw new ConstraintViolationsError(
+      constraint.name,
+      table.name,
+      { ...found, hint: hintFor(table, constraint) },
+      error,
+    )
   }
+}
+
+function hintFor(table: PostgresRelation, existing: PostgresConstraint): string {
+  const constraint = constraintOf(existing)
+  const remedy =
+    constraint?.kind === 'notNull'
+      ? fillFirst(constraint.column)
+      : "Mend these rows, or have them repaired by validateConstraintAndRepair(): onViolation 'delete' (with keepIn, if " +
+        "they are to be kept) or 'null'; then retry."
+  return `${remedy} ${staysNotValid(existing.name, table.name)}`
 }
 
 export function validateSql(table: PostgresRelation, constraintName: string): string {

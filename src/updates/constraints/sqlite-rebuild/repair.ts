@@ -3,7 +3,7 @@ import { quoteColumns, quoteIdentifier, quoteTable, type TableName, tableLabel }
 import { describeTable, type TableDescription } from '../../../databases/catalogue/table.js'
 import { ConfigurationError, SchemaMismatchError } from '../../../errors.js'
 import type { Constraint, OnViolation } from '../constraint.js'
-import { ConstraintViolationsError } from '../errors.js'
+import { ConstraintViolationsError, fillFirst } from '../errors.js'
 import { repairColumns, violationPredicate } from '../violation.js'
 import { NotRebuildableError, RepairHadNoEffectError } from './errors.js'
 import { findByName, rowidName, stored } from './rows-copy.js'
@@ -140,7 +140,14 @@ async function violationsError(
 ): Promise<ConstraintViolationsError> {
   const samples = await query(`SELECT * FROM ${source} WHERE ${predicate} LIMIT ${SAMPLES}`)
   const limit = request.onViolation === 'report' ? undefined : request.maxViolations
-  return new ConstraintViolationsError(request.label, table.name, { count: found, samples: samples.rows, limit })
+  return new ConstraintViolationsError(request.label, table.name, {
+    count: found,
+    samples: samples.rows,
+    limit,
+    ...(request.constraint.kind === 'notNull'
+      ? { hint: `${fillFirst(request.constraint.column)} Nothing was changed.` }
+      : {}),
+  })
 }
 
 async function countViolators(query: Query, { source, predicate }: Violators): Promise<number> {

@@ -1,4 +1,9 @@
-import type { TableColumn, TableDescription, UniqueKey } from '../databases/catalogue/table-description.js'
+import {
+  kindWords,
+  type TableColumn,
+  type TableDescription,
+  type UniqueKey,
+} from '../databases/catalogue/table-description.js'
 import type { Dialect } from '../databases/database.js'
 import { quoteColumns, quoteIdentifier } from '../databases/identifier.js'
 import { SchemaMismatchError } from '../errors.js'
@@ -38,7 +43,11 @@ const POSTGRES_INTEGERS = new Set(['int2', 'int4', 'int8'])
  */
 export function chooseKey(table: TableDescription, wanted?: readonly string[]): WalkKey {
   if (table.kind !== 'table' && table.kind !== 'partitioned table') {
-    throw mismatch(table, `it is a ${table.kind}, which has no unique key`, 'Name the table that holds the rows.')
+    throw mismatch(
+      table,
+      `it is ${kindWords(table)}, which can't be walked by a unique key`,
+      'Name the table that holds the rows.',
+    )
   }
   if (table.inherited) {
     throw mismatch(

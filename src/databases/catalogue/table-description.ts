@@ -73,3 +73,9 @@ export interface TableDescription {
   /** From the statistics, never counted; null when the table was never analysed. */
   readonly estimatedRows: number | null
 }
+
+/** What something is that isn't a table, for a message: `a view`. */
+export function kindWords({ kind, dialect }: Pick<TableDescription, 'kind' | 'dialect'>): string {
+  if (kind !== 'other') return `a ${kind}`
+  return dialect === 'sqlite' ? 'a table that a virtual table keeps for itself' : 'no table'
+}

@@ -49,7 +49,7 @@ export function requireColumns(
     throw new SchemaMismatchError(
       `table ${table.name} (${option})`,
       reasons.join('; '),
-      `Add the column first, or correct the name. The table has: ${known.join(', ')}.`,
+      `Add the column first, or correct the name; names are taken exactly as written. The table has: ${known.join(', ')}.`,
       { missing: true },
     )
   }

@@ -1,3 +1,4 @@
+import { kindWords } from '../../databases/catalogue/table-description.js'
 import { describeTable, requireColumns } from '../../databases/catalogue/table.js'
 import {
   findPostgresIndex,
@@ -22,7 +23,7 @@ export async function checkOnPostgres(query: Query, request: IndexRequest): Prom
   if (!['table', 'partitioned table', 'materialized view'].includes(table.kind)) {
     throw new SchemaMismatchError(
       `createIndex: ${tableLabel(request.table)}`,
-      `it is a ${table.kind}, which can't have an index`,
+      `it is ${kindWords(table)}, on which no index can be made`,
       'Name a table, or leave this update out.',
     )
   }

@@ -1,4 +1,5 @@
 import { findSqliteIndex, sameName } from '../../databases/catalogue/sqlite-index.js'
+import { kindWords } from '../../databases/catalogue/table-description.js'
 import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
 import type { Query } from '../../databases/database.js'
 import { classifyError, databaseErrorCode } from '../../databases/error-class.js'
@@ -25,7 +26,7 @@ export async function checkOnSqlite(query: Query, request: IndexRequest): Promis
   if (table.kind !== 'table') {
     throw new SchemaMismatchError(
       `createIndex: ${tableLabel(request.table)}`,
-      `it is a ${table.kind}, which can't have an index`,
+      `it is ${kindWords(table)}, on which no index can be made`,
       'Name a table, or leave this update out.',
     )
   }

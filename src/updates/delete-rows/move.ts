@@ -1,4 +1,4 @@
-import type { TableDescription } from '../../databases/catalogue/table.js'
+import { kindWords, type TableDescription } from '../../databases/catalogue/table-description.js'
 import { quoteColumns, quoteTable, tableLabel, type TableName } from '../../databases/identifier.js'
 import { EvenkeelError, SchemaMismatchError } from '../../errors.js'
 import { keyExpression } from '../../keyset/range.js'
@@ -15,10 +15,14 @@ export interface Keeping {
 /** Not every row that was to be deleted arrived in the table that keeps them: the batch was rolled back. */
 export class RowsNotKeptError extends EvenkeelError {
   constructor(updateName: string, deleted: number, kept: number) {
-    super('ROWS_NOT_KEPT', `deleteRows "${updateName}": of ${deleted} rows to delete only ${kept} were kept`, {
-      hint: 'A trigger or rule on one of the two tables drops rows: remove it, then retry. Nothing was deleted.',
-      permanent: true,
-    })
+    super(
+      'ROWS_NOT_KEPT',
+      `deleteRows "${updateName}": ${deleted} rows were deleted and ${kept} kept, which must be the same`,
+      {
+        hint: 'A trigger or rule on one of the two tables drops or adds rows, or ignores the change: remove it, then retry. All of it was rolled back.',
+        permanent: true,
+      },
+    )
   }
 }
 
@@ -37,7 +41,7 @@ export function planKeeping(from: TableDescription, keep: TableDescription, keep
     )
   }
   if (keep.kind !== 'table' && keep.kind !== 'partitioned table') {
-    throw new SchemaMismatchError(subject, `it is a ${keep.kind}`, 'Name a table of the same shape in keepIn.')
+    throw new SchemaMismatchError(subject, `it is ${kindWords(keep)}`, 'Name a table of the same shape in keepIn.')
   }
   if (
     from.foreignKeys.some(

@@ -130,6 +130,33 @@ describePostgres('operators that the search path hides', (postgres) => {
     }
   })
 
+  it('refuses a key of floating-point numbers whose text is not exact', async () => {
+    const test = await postgres.freshDatabase()
+    const { pool } = test
+    await pool.query(`
+      CREATE DOMAIN ratio AS float8;
+      CREATE TYPE near AS RANGE (subtype = float4);
+      CREATE TABLE t (id int PRIMARY KEY, k ratio UNIQUE NOT NULL, list real[] UNIQUE NOT NULL, around near UNIQUE NOT NULL, x int DEFAULT 0);
+      INSERT INTO t (id, k, list, around) SELECT n, 1000 / 3.0::float8 + n, ARRAY[n / 3.0], near(n, NULL) FROM generate_series(1, 20) AS n`)
+    const inexact = connected(test, 'public -c extra_float_digits=0')
+    for (const key of ['k', 'list', 'around'] as const) {
+      const update = backfill({ name: key, table: 't', key, set: { x: '1' } })
+      const updater = await queued(inexact, update)
+      await expect(updater.runToCompletion()).rejects.toThrow(
+        new RegExp(`public\\.t: the key column "${key}" .*extra_float_digits is 0.*Set extra_float_digits to 1`),
+      )
+      expect(await ids(pool, untouched)).toEqual([20])
+      await updater.cancel(key)
+    }
+    // Its text is not read, whatever it is set to.
+    await runAll(await queued(inexact, backfill({ name: 'by_id', table: 't', set: { x: '2' } })))
+    await pool.query('UPDATE t SET x = 0')
+    await runAll(
+      await queued(connected(test, 'public'), backfill({ name: 'exact', table: 't', key: 'k', set: { x: '1' } })),
+    )
+    expect(await ids(pool, untouched)).toEqual([0])
+  })
+
   const FAMILY = `
     CREATE TABLE parent (k ext.citext PRIMARY KEY);
     CREATE TABLE child (id int PRIMARY KEY, p ext.citext);

@@ -6,20 +6,22 @@ import type { CatalogueReader } from './table-description.js'
 export interface ComparedColumn {
   readonly table: TableName
   readonly column: string
+  /** Its values are read as text and compared with that text: the key of a walk. */
+  readonly byText?: boolean
 }
 
 // An operator is looked up by its name along the search path, and where the type's own isn't found, that of a type it
 // can be cast to is taken without a word. The index, ORDER BY and foreign keys always use those of the operator class.
 // An operator for exactly the type stands before that of a type which is the same in binary: varchar has text's.
 // MATERIALIZED, because the planner would look for the class once for each operator that there is.
-const OTHER_OPERATORS = `
+const MISCOMPARED = `
   WITH RECURSIVE below AS (
-    SELECT wanted.place, a.attrelid AS relation, a.attname AS column_name, a.atttypid AS type_id
-    FROM json_to_recordset($1::text::json) AS wanted (place int, table_sql text, column_name text)
+    SELECT wanted.place, wanted.by_text, a.attrelid AS relation, a.attname AS column_name, a.atttypid AS type_id
+    FROM json_to_recordset($1::text::json) AS wanted (place int, table_sql text, column_name text, by_text boolean)
     JOIN pg_attribute AS a ON a.attrelid = to_regclass(wanted.table_sql) AND a.attname = wanted.column_name::name
     WHERE a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT below.place, below.relation, below.column_name, t.typbasetype
+    SELECT below.place, below.by_text, below.relation, below.column_name, t.typbasetype
     FROM below
     JOIN pg_type AS t ON t.oid = below.type_id
     WHERE t.typtype = 'd'
@@ -55,7 +57,7 @@ const OTHER_OPERATORS = `
     WHERE t.typtype <> 'd'
   ),
   other AS MATERIALIZED (
-    SELECT compared.*, member.amopstrategy AS strategy, names.name, own.oprnamespace AS home, found.oprnamespace AS hidden_by
+    SELECT compared.place, member.amopstrategy AS strategy, names.name, own.oprnamespace AS home, found.oprnamespace AS hidden_by
     FROM compared
     JOIN pg_amop AS member
       ON member.amopfamily = compared.family
@@ -77,65 +79,90 @@ const OTHER_OPERATORS = `
         AND own.oprname = names.name::name
         AND pg_operator_is_visible(own.oid)
       )
+  ),
+  inexact AS MATERIALIZED (
+    SELECT below.place
+    FROM below
+    JOIN pg_type AS t ON t.oid = below.type_id
+    LEFT JOIN pg_range AS range ON range.rngtypid = t.oid
+    WHERE below.by_text
+      AND current_setting('extra_float_digits')::int < 1
+      AND ARRAY['float4'::regtype::oid, 'float8'::regtype::oid] && ARRAY[t.oid, t.typelem, range.rngsubtype]
   )
   SELECT n.nspname::text AS schema,
     c.relname::text AS table_name,
-    other.column_name::text AS column_name,
-    format_type(other.type_id, NULL) AS type,
+    below.column_name::text AS column_name,
+    format_type(below.type_id, NULL) AS type,
     string_agg(other.name, ', ' ORDER BY other.strategy) AS operators,
     min(home.nspname::text) AS home,
-    min(hider.nspname::text) AS hidden_by
-  FROM other
-  JOIN pg_class AS c ON c.oid = other.relation
+    min(hider.nspname::text) AS hidden_by,
+    current_setting('extra_float_digits') AS digits
+  FROM below
+  JOIN pg_class AS c ON c.oid = below.relation
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  JOIN pg_namespace AS home ON home.oid = other.home
+  LEFT JOIN other ON other.place = below.place
+  LEFT JOIN pg_namespace AS home ON home.oid = other.home
   LEFT JOIN pg_namespace AS hider ON hider.oid = other.hidden_by
-  GROUP BY other.place, n.nspname, c.relname, other.column_name, other.type_id
-  ORDER BY other.place
+  LEFT JOIN inexact ON inexact.place = below.place
+  WHERE NOT EXISTS (SELECT 1 FROM pg_type AS t WHERE t.oid = below.type_id AND t.typtype = 'd')
+    AND (other.place IS NOT NULL OR inexact.place IS NOT NULL)
+  GROUP BY below.place, n.nspname, c.relname, below.column_name, below.type_id
+  ORDER BY below.place
   LIMIT 1`
 
 /**
- * Makes sure that PostgreSQL compares these columns as their indexes and foreign keys do. One query; none on SQLite. A
- * table or column that isn't there is left to others.
+ * Makes sure that PostgreSQL compares these columns as their indexes and foreign keys do, and that what goes through text
+ * comes back exactly. One query; none on SQLite. A table or column that isn't there is left to others.
  *
- * @throws SchemaMismatchError naming the column and the schema to search
+ * @throws SchemaMismatchError naming the column, and the schema to search or the setting to change
  */
-export async function requireOwnOperators(reader: CatalogueReader, columns: readonly ComparedColumn[]): Promise<void> {
+export async function requireComparable(reader: CatalogueReader, columns: readonly ComparedColumn[]): Promise<void> {
   if (reader.dialect !== 'postgres' || columns.length === 0) return
-  const wanted = columns.map(({ table, column }, place) => ({
+  const wanted = columns.map(({ table, column, byText = false }, place) => ({
     place,
     table_sql: quoteTable(table, 'postgres'),
     column_name: column,
+    by_text: byText,
   }))
-  const [row] = (await reader.query<OtherOperatorsRow>(OTHER_OPERATORS, [JSON.stringify(wanted)])).rows
+  const [row] = (await reader.query<MiscomparedRow>(MISCOMPARED, [JSON.stringify(wanted)])).rows
   if (row === undefined) return
-  throw new SchemaMismatchError(
-    `table ${row.schema}.${row.table_name}`,
-    `the column "${row.column_name}" of type ${row.type} would be compared by other operators than its index and ` +
-      `foreign keys use, so rows would be missed or taken for others: ${reasonOf(row)}`,
-    remedyOf(row),
-  )
+  throw row.operators === null ? inexactText(row) : otherOperators(row, row.operators)
 }
 
-interface OtherOperatorsRow {
+interface MiscomparedRow {
   schema: string
   table_name: string
   column_name: string
   type: string
-  operators: string
+  /** Null where only its text is the matter. */
+  operators: string | null
   home: string
   hidden_by: string | null
+  digits: string
 }
 
-function reasonOf({ operators, home, hidden_by: other }: OtherOperatorsRow): string {
-  return other === null
-    ? `on the search_path there is none of ${operators} of schema "${home}"`
-    : `on the search_path ${operators} of schema "${other}" hides that of schema "${home}"`
+const REMEDY = "by ALTER ROLE … SET, or in their options ('-c name=value'). Then retry the update."
+
+function otherOperators(row: MiscomparedRow, operators: string): SchemaMismatchError {
+  const { home, hidden_by: other } = row
+  const reason =
+    other === null
+      ? `there is none of ${operators} of schema "${home}"`
+      : `${operators} of schema "${other}" hides that of schema "${home}"`
+  const order = other === null ? '' : ` before "${other}", or take "${other}" off it`
+  return new SchemaMismatchError(
+    `table ${row.schema}.${row.table_name}`,
+    `the column "${row.column_name}" of type ${row.type} would be compared by other operators than its index and ` +
+      `foreign keys use, so rows would be missed or taken for others: on the search_path ${reason}`,
+    `Put schema "${home}" on the search_path of Evenkeel's connections${order}, ${REMEDY}`,
+  )
 }
 
-function remedyOf({ home, hidden_by: other }: OtherOperatorsRow): string {
-  const how = `by ALTER ROLE … SET search_path, or in their options (-c search_path=…). Then retry the update.`
-  return other === null
-    ? `Put schema "${home}" on the search_path of Evenkeel's connections, ${how}`
-    : `Put schema "${home}" before "${other}" on the search_path of Evenkeel's connections, or take "${other}" off it, ${how}`
+function inexactText(row: MiscomparedRow): SchemaMismatchError {
+  return new SchemaMismatchError(
+    `table ${row.schema}.${row.table_name}`,
+    `the key column "${row.column_name}" of type ${row.type} can't be read exactly while extra_float_digits is ` +
+      `${row.digits}, so rows would be missed`,
+    `Set extra_float_digits to 1, which is PostgreSQL's default, for Evenkeel's connections, ${REMEDY}`,
+  )
 }

@@ -1,4 +1,4 @@
-import { requireOwnOperators } from '../../databases/catalogue/compared-columns.js'
+import { requireComparable } from '../../databases/catalogue/compared-columns.js'
 import { describeTable, type TableDescription } from '../../databases/catalogue/table.js'
 import type { PostgresRelation } from '../../databases/catalogue/postgres-index.js'
 import type { Query } from '../../databases/database.js'
@@ -27,7 +27,7 @@ export async function findViolations(
   const table = await describeTable(reader, relation)
   const key = keyColumns(table)
   const walked = constraint.kind === 'unique' ? key.map((column) => ({ table, column })) : []
-  await requireOwnOperators(reader, [...comparedColumns(constraint, relation), ...walked])
+  await requireComparable(reader, [...comparedColumns(constraint, relation), ...walked])
   const source = quoteTable(relation, 'postgres')
   const predicate = violationPredicate(constraint, {
     dialect: 'postgres',

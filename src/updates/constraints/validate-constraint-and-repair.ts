@@ -1,4 +1,4 @@
-import { requireOwnOperators } from '../../databases/catalogue/compared-columns.js'
+import { requireComparable } from '../../databases/catalogue/compared-columns.js'
 import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
 import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
 import type { Query, ReadContext } from '../../databases/database.js'
@@ -119,7 +119,7 @@ export function validateConstraintAndRepair(options: ValidateAndRepairOptions): 
       quoteIdentifier(options.constraintName, 'postgres')
       const table = await requirePostgresTable(query, options.table)
       if (options.constraint.kind !== 'unique') await requireConstraint(query, table, options.constraintName)
-      if (options.onViolation === 'report') await requireOwnOperators(context, comparedColumns(constraint, table))
+      if (options.onViolation === 'report') await requireComparable(context, comparedColumns(constraint, table))
       else await planRepair(context, options)
     },
     deletes: options.onViolation === 'delete',

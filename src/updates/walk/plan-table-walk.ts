@@ -1,4 +1,4 @@
-import { requireOwnOperators, type ComparedColumn } from '../../databases/catalogue/compared-columns.js'
+import { requireComparable, type ComparedColumn } from '../../databases/catalogue/compared-columns.js'
 import { describeTable, type TableDescription } from '../../databases/catalogue/table.js'
 import type { ReadContext } from '../../databases/database.js'
 import type { TableName } from '../../databases/identifier.js'
@@ -26,7 +26,7 @@ export async function planDescribedWalk(
   compared: readonly ComparedColumn[] = [],
 ): Promise<WalkPlan> {
   const plan = planWalk(table, keyColumns(key))
-  const walked = plan.key.columns.map(({ name }) => ({ table, column: name }))
-  await requireOwnOperators(context, [...walked, ...compared])
+  const walked = plan.key.columns.map(({ name }) => ({ table, column: name, byText: true }))
+  await requireComparable(context, [...walked, ...compared])
   return plan
 }

@@ -122,7 +122,7 @@ export async function closeProgress(
 
 // A schema of one's own may give issues without a word, or none at all.
 function messageOfIssue({ message }: { readonly message?: unknown }): string {
-  return typeof message === 'string' && message !== '' ? `: ${message}` : " isn't as it should be"
+  return typeof message === 'string' && message !== '' ? `: ${message}` : ''
 }
 
 // A Standard Schema's path holds keys, or objects that hold one.

@@ -139,7 +139,25 @@ describeDatabases('progress', ({ fresh }) => {
       updater.on('batch:failure', ({ error }) => errors.push(error))
       await updater.enqueue(walk)
       await updater.runToCompletion()
-      expect(errors).toMatchObject([{ code: 'INVALID_PROGRESS', path: 'progress.last' }])
+      expect(errors).toMatchObject([
+        { code: 'INVALID_PROGRESS', path: 'progress.last', hint: expect.stringContaining('`schema`') as string },
+      ])
+    })
+
+    it.each([
+      ['no issue', [], "progress doesn't fit its schema"],
+      ['an issue without a word', [{ path: ['last'] }], "progress.last doesn't fit its schema"],
+    ])('says of a schema that gives %s what can be said', async (_, issues, words) => {
+      const validate = (value: unknown) =>
+        (value as { last?: unknown }).last === undefined ? { value: { last: 0 } } : { issues }
+      const mute = { '~standard': { ...schema['~standard'], validate } }
+      const walk = update('walk', async () => ({ items: 1, progress: { last: 1 } }), { schema: mute as never })
+      const updater = await installed(await fresh(), { updates: [walk] })
+      const errors: Error[] = []
+      updater.on('batch:failure', ({ error }) => errors.push(error))
+      await updater.enqueue(walk)
+      await updater.runNextBatch()
+      expect(errors.map(({ message }) => message)).toEqual([`update "walk": ${words}`])
     })
   })
 })

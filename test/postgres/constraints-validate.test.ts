@@ -205,6 +205,10 @@ describePostgres('setNotNull', (postgres) => {
       ],
     })
     await expect(pool.query(`INSERT INTO "Order" VALUES (100)`)).rejects.toThrow(/violates/)
+    const { hint } = error as ConstraintViolationsError
+    expect(hint).toContain('by a `backfill` that this update depends on')
+    const drop = /ALTER TABLE .* DROP CONSTRAINT "\w+"/.exec(hint)?.[0] ?? 'no statement'
+    await pool.query(`BEGIN; ${drop}; INSERT INTO "Order" VALUES (100); ROLLBACK`)
     await pool.query(`UPDATE "Order" SET "select" = 'y' WHERE "select" IS NULL; DELETE FROM background_updates`)
     expect(await runToEnd(pool, update)).toBeNull()
     expect(await state(pool)).toEqual(done)

@@ -82,6 +82,21 @@ it('sets NOT NULL through the updater', async () => {
   expect((await query('SELECT count(*) AS n FROM posts')).rows).toEqual([{ n: 3 }])
 })
 
+it('names the backfill as remedy of NULLs, which no repair could fill', async () => {
+  const { database, query } = await shop()
+  await query('INSERT INTO posts VALUES (9, 1, NULL)')
+  const required = setNotNull({ name: 'required', table: 'posts', column: 'title' })
+  const updater = new BackgroundUpdater({ database, updates: [required] })
+  const failed = new Promise<Error>((resolve) => updater.once('update:fail', ({ error }) => resolve(error)))
+  await updater.enqueue(required)
+  await updater.runNextBatch()
+  expect(await failed).toMatchObject({
+    code: 'CONSTRAINT_VIOLATIONS',
+    hint: 'Fill "title" in these rows, by a `backfill` that this update depends on; then try again. Nothing was changed.',
+  })
+  await updater.stop()
+})
+
 it('doesn’t run a validation on SQLite', async () => {
   const { database } = await shop()
   const update = validateConstraint({ name: 'validate', table: 'posts', constraintName: 'posts_c' })

@@ -13,7 +13,7 @@ export class StalePlanError extends Error {
   }
 }
 
-/** What the order of a walk hung on when its plan was made; equal to what `orderStampSql` tells while nothing changed. */
+/** What a walk's order hung on, and so its rows, when its plan was made; equal to what `orderStampSql` tells while nothing changed. */
 export function orderStamp(table: TableDescription, key: WalkKey): string {
   if (table.dialect === 'sqlite') return table.sql
   return key.columns.map(({ name }) => table.columns.find((column) => column.name === name)?.orderIds).join(',')
@@ -39,5 +39,7 @@ export function orderStampSql(table: TableDescription, key: WalkKey, tableSql: s
         WHERE attrelid = to_regclass(${literal(tableSql)}) AND attname = ${literal(name)}
       )`,
   )
-  return `concat_ws(',', ${ids.join(', ')})`
+  // A plan was made only where nothing is hidden.
+  const hiding = `CASE WHEN row_security_active(to_regclass(${literal(tableSql)})::oid) THEN 'hiding' END`
+  return `concat_ws(',', ${[...ids, hiding].join(', ')})`
 }

@@ -1,6 +1,6 @@
 import type { TableDescription } from '../databases/catalogue/table-description.js'
 import type { Query, Statement } from '../databases/database.js'
-import { quoteTable } from '../databases/identifier.js'
+import { quoteIdentifier, quoteTable } from '../databases/identifier.js'
 import { SchemaMismatchError } from '../errors.js'
 import { sameKey, type EncodedKey } from './encoding.js'
 import { chooseKey, type WalkKey } from './key.js'
@@ -50,8 +50,13 @@ export interface KeySlice {
   literalPredicate(alias?: string): string
 }
 
-/** Plans a walk over `table` by `key`. Throws SchemaMismatchError when the key isn't proved to be unique. */
+/**
+ * Plans a walk over `table` by `key`.
+ *
+ * @throws SchemaMismatchError when the key isn't proved to be unique, or a policy may hide rows
+ */
 export function planWalk(table: TableDescription, key?: readonly string[]): WalkPlan {
+  if (table.hidingFrom !== null) throw hiding(table, table.hidingFrom)
   const tableSql = quoteTable({ schema: table.schema, name: table.name }, table.dialect)
   const chosen = chooseKey(table, key)
   const order = { stamp: orderStamp(table, chosen), stampSql: orderStampSql(table, chosen, tableSql) }
@@ -86,8 +91,8 @@ export async function walkBounds(
  * without an end finds nothing more. Two statements at most, the second only at the end; neither reads more than `size`
  * index entries.
  *
- * @throws StalePlanError when the keys are of another type or collation than they were when the plan was made: a bound
- * is then no place in their order, and a statement that still runs would leave rows out
+ * @throws StalePlanError when the keys are of another type or collation than they were when the plan was made, or a
+ * policy hides rows since: a statement that still runs would leave rows out
  */
 export async function nextRange(
   query: Query,
@@ -231,6 +236,17 @@ function lowerBound(key: WalkKey, { first, lower }: WalkPosition, firstParameter
   return lower === null
     ? compareKey(key, '>=', first, firstParameter, alias)
     : compareKey(key, '>', lower, firstParameter, alias)
+}
+
+// What is hidden can't be told from what isn't there: the walk would end, and say that all is done.
+function hiding(table: TableDescription, role: string): SchemaMismatchError {
+  const [tableSql, roleSql] = [quoteTable(table, 'postgres'), quoteIdentifier(role, 'postgres')]
+  return new SchemaMismatchError(
+    `table ${table.schema}.${table.name}`,
+    `row-level security may hide rows of it from the role "${role}", and they would be left out without a word`,
+    "Connect as the table's owner, or as a role that sees all rows: ALTER ROLE " +
+      `${roleSql} BYPASSRLS. If the role is the owner: ALTER TABLE ${tableSql} NO FORCE ROW LEVEL SECURITY.`,
+  )
 }
 
 function notMoving({ table }: WalkPlan, at: EncodedKey): SchemaMismatchError {

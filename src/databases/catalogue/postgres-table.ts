@@ -16,6 +16,7 @@ const TABLE = `
     c.relname::text AS name,
     c.relkind::text AS kind,
     CASE WHEN c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) THEN 1 ELSE 0 END AS inherited,
+    CASE WHEN row_security_active(c.oid) THEN current_user::text END AS hiding_from,
     CASE
       WHEN c.relkind = 'p' THEN (
         SELECT sum(${ROWS_NOW('leaf')}) FILTER (WHERE leaf.reltuples >= 0)
@@ -155,6 +156,7 @@ export async function describePostgresTable(query: Query, table: TableName): Pro
     name: found.name,
     kind: KINDS[found.kind] ?? 'other',
     inherited: found.inherited === 1,
+    hidingFrom: found.hiding_from,
     withoutRowid: false,
     sql: '',
     columns: columns.map(toColumn),
@@ -177,6 +179,7 @@ interface TableRow {
   name: string
   kind: string
   inherited: number
+  hiding_from: string | null
   rows: number | null
 }
 

@@ -62,6 +62,7 @@ export async function describeSqliteTable(query: Query, table: TableName): Promi
     name: found.name,
     kind: KINDS[found.type] ?? 'other',
     inherited: false,
+    hidingFrom: null,
     withoutRowid: found.wr === 1,
     sql,
     columns,

@@ -61,6 +61,8 @@ export interface TableDescription {
   readonly kind: TableKind
   /** PostgreSQL: other tables inherit from it (not partitions), and no unique key spans them. */
   readonly inherited: boolean
+  /** PostgreSQL: the role that reads this, when row-level security may hide rows from it; null when it sees all. */
+  readonly hidingFrom: string | null
   /** SQLite: WITHOUT ROWID. */
   readonly withoutRowid: boolean
   /** SQLite: the statement that made it, as it is now; PostgreSQL: ''. */

@@ -44,6 +44,7 @@ export function explainFileError(error: unknown, file: string): unknown {
   return known ? new DatabaseFileError(file, known[1], error) : error
 }
 
+/** Whether somebody else has the file locked. */
 export function isBusy(error: unknown): boolean {
   return sqliteCode(error)?.startsWith('SQLITE_BUSY') ?? false
 }

@@ -11,7 +11,8 @@ import { commonDefinition } from '../define.js'
 import type { CommonOptions, OneShotContext, OneShotUpdate } from '../definition.js'
 import { constraintProblems, nameProblems, type Constraint } from './constraint.js'
 import { tableProblems } from '../walk/options.js'
-import { ConstraintViolationsError, fillFirst, staysNotValid, type ViolationsFound } from './errors.js'
+import { ConstraintViolationsError, type ViolationsFound } from './errors.js'
+import { fillFirst, staysNotValid } from './violation-hints.js'
 import {
   constraintOf,
   hasDefinition,

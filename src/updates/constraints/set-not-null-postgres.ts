@@ -94,7 +94,7 @@ async function byCheck(
   }
   const existing = await requireConstraint(query, table, helper)
   await requireSameDefinition(query, table, existing, constraint, scratchTransaction)
-  if (!existing.validated) await validateOnSession(context, table, existing)
+  if (!existing.validated) await validateOnSession(context, table, existing, constraint)
   // A valid CHECK that says the same spares SET NOT NULL the scan (PostgreSQL 12 and later).
   const sql = `ALTER TABLE ${quoteTable(table, 'postgres')} ALTER COLUMN ${quoteIdentifier(column, 'postgres')} SET NOT NULL`
   await underShortLock(context, () => query(sql))

@@ -126,7 +126,8 @@ async function validate(context: OneShotContext<unknown, unknown>, request: Vali
 }
 
 /**
- * VALIDATE CONSTRAINT on a pinned session in autocommit, without a statement time-out.
+ * VALIDATE CONSTRAINT on a pinned session in autocommit, without a statement time-out. `meant` is what the constraint
+ * stands for, where the catalogue has it in another form.
  *
  * @throws ConstraintViolationsError with count and samples of the rows
  */
@@ -134,6 +135,7 @@ export async function validateOnSession(
   context: Pick<OneShotContext<unknown, unknown>, 'query' | 'signal'>,
   table: PostgresRelation,
   constraint: PostgresConstraint,
+  meant: Constraint | null = constraintOf(constraint),
 ): Promise<void> {
   const { query, signal } = context
   const settings = { statement_timeout: '0', transaction_timeout: '0', lock_timeout: VALIDATE_LOCK_TIMEOUT }
@@ -149,20 +151,19 @@ export async function validateOnSession(
     throw new ConstraintViolationsError(
       constraint.name,
       table.name,
-      { ...found, hint: hintFor(table, constraint) },
+      { ...found, hint: hintFor(table, constraint.name, meant) },
       error,
     )
   }
 }
 
-function hintFor(table: PostgresRelation, existing: PostgresConstraint): string {
-  const constraint = constraintOf(existing)
+function hintFor(table: PostgresRelation, name: string, meant: Constraint | null): string {
   const remedy =
-    constraint?.kind === 'notNull'
-      ? fillFirst(constraint.column)
+    meant?.kind === 'notNull'
+      ? fillFirst(meant.column)
       : "Mend these rows, or have them repaired by validateConstraintAndRepair(): onViolation 'delete' (with keepIn, if " +
         "they are to be kept) or 'null'; then retry."
-  return `${remedy} ${staysNotValid(existing.name, table.name)}`
+  return `${remedy} ${staysNotValid(name, table.name)}`
 }
 
 export function validateSql(table: PostgresRelation, constraintName: string): string {

@@ -34,12 +34,12 @@ export function orderStampSql(table: TableDescription, key: WalkKey, tableSql: s
   }
   const ids = key.columns.map(
     ({ name }) => `(
-        SELECT concat(atttypid, ':', attcollation)
+        SELECT pg_catalog.concat(atttypid, ':', attcollation)
         FROM pg_attribute
         WHERE attrelid = to_regclass(${literal(tableSql)}) AND attname = ${literal(name)}
       )`,
   )
   // A plan was made only where nothing is hidden.
   const hiding = `CASE WHEN row_security_active(to_regclass(${literal(tableSql)})::oid) THEN 'hiding' END`
-  return `concat_ws(',', ${[...ids, hiding].join(', ')})`
+  return `pg_catalog.concat_ws(',', ${[...ids, hiding].join(', ')})`
 }

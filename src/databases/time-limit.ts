@@ -1,8 +1,8 @@
 import { NoAnswerError, PoolExhaustedError } from '../errors.js'
 
 /**
- * Runs `work` with a signal that aborts after `ms`, and with `outer`. A connection can be half open: the server, or what stands between,
- * is gone without a word, and a statement would wait for its answer for ever.
+ * Runs `work` with a signal that aborts after `ms`, and with `outer`. A connection can be half open: the server, or what
+ * stands between, is gone without a word, and a statement would wait for its answer for ever.
  *
  * @throws NoAnswerError when the time was over
  */

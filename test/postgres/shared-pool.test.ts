@@ -29,7 +29,9 @@ describePostgres('a database and a pool that belong to others too', (postgres) =
     await updater.runToCompletion()
     const cancel = new AbortController()
     const slept = database.session(({ query }) => query('SELECT pg_sleep(60)'), { signal: cancel.signal })
-    setTimeout(() => cancel.abort(), 50)
+    const sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    while ((await pool.query(sleeping)).rowCount === 0);
+    cancel.abort()
     await expect(slept).rejects.toMatchObject({ code: '57014' })
     expect((await pool.query('SELECT DISTINCT what FROM called')).rows).toEqual([])
   })

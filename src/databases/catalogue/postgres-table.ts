@@ -62,7 +62,7 @@ const COLUMNS = `
     CASE
       WHEN own.collname <> 'default' THEN quote_ident(own_schema.nspname) || '.' || quote_ident(own.collname)
     END AS collation,
-    concat(a.atttypid, ':', a.attcollation) AS order_ids,
+    pg_catalog.concat(a.atttypid, ':', a.attcollation) AS order_ids,
     CASE WHEN ${PROVED_NOT_NULL} THEN 1 ELSE 0 END AS not_null,
     a.attgenerated::text AS generated,
     a.attidentity::text AS identity

@@ -17,7 +17,7 @@ const OLDEST = `
     FROM (
       SELECT
         extract(epoch FROM clock_timestamp() - xact_start)::float8 * 1000 AS ms,
-        format('pid %s (%s, %s)', pid, coalesce(nullif(application_name, ''), 'no name'), state) AS who
+        pg_catalog.format('pid %s (%s, %s)', pid, coalesce(nullif(application_name, ''), 'no name'), state) AS who
       FROM pg_stat_activity
       WHERE datname = current_database()
         AND backend_type = 'client backend'
@@ -28,7 +28,7 @@ const OLDEST = `
       UNION ALL
       SELECT
         extract(epoch FROM clock_timestamp() - prepared)::float8 * 1000,
-        format('prepared transaction %L', gid)
+        pg_catalog.format('prepared transaction %L', gid)
       FROM pg_prepared_xacts
       WHERE database = current_database()
     ) AS transactions

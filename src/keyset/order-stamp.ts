@@ -41,5 +41,6 @@ export function orderStampSql(table: TableDescription, key: WalkKey, tableSql: s
   )
   // A plan was made only where nothing is hidden.
   const hiding = `CASE WHEN row_security_active(to_regclass(${literal(tableSql)})::oid) THEN 'hiding' END`
-  return `pg_catalog.concat_ws(',', ${[...ids, hiding].join(', ')})`
+  // A sub-select is asked once; a function would be for each row that the search for the bound passes over.
+  return `(SELECT pg_catalog.concat_ws(',', ${[...ids, hiding].join(', ')}))`
 }

@@ -52,7 +52,6 @@ export function walkedOver(updateName: string, saved: unknown, plan: WalkPlan): 
   return now
 }
 
-// By names, for oids are others in a restored database.
 // A whole number of any width stands where it stood: a key that becomes bigint in mid-walk is no other key.
 const WHOLE_NUMBERS: readonly unknown[] = ['int2', 'int4', 'int8']
 
@@ -62,6 +61,7 @@ function alike(over: { readonly order: unknown }): object {
   return { ...over, order: order.map((type: unknown) => (WHOLE_NUMBERS.includes(type) ? 'integer' : type)) }
 }
 
+// By names, for oids are others in a restored database.
 function orderOf({ table, key }: WalkPlan): string[] {
   return key.columns.map(({ name, collate }) => {
     const column = table.columns.find((each) => each.name === name)

@@ -20,7 +20,7 @@ export class RowFailedError extends EvenkeelError {
   constructor(updateName: string, plan: WalkPlan, { key, error }: RowFailure, maxQuarantined: number) {
     super(
       'ROW_FAILED',
-      `rowBackfill "${updateName}": the row ${keyLabel(plan, key)} failed: ${failureMessage(error)}` +
+      `rowBackfill "${updateName}": the row ${keyLabel(plan, key)} failed: ${messageOf(error)}` +
         (maxQuarantined > 0 ? ` (more than ${maxQuarantined} rows would be in quarantine)` : ''),
       {
         hint: 'Mend the row or `map`, then retry the update; or raise `maxQuarantined` to set such rows aside.',
@@ -63,10 +63,6 @@ export class MapResultError extends EvenkeelError {
       permanent: true,
     })
   }
-}
-
-export function failureMessage(error: unknown): string {
-  return messageOf(error)
 }
 
 // Classes of SQLSTATE: data exceptions, integrity constraints, WITH CHECK OPTION, RAISE in a trigger.

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../json.js'
+import { messageOf } from '../../thrown.js'
 import type { BatchContext } from '../definition.js'
-import { failureMessage, RowFailedError, type RowFailure } from './failures.js'
+import { RowFailedError, type RowFailure } from './failures.js'
 import { mapRows } from './map-rows.js'
 import type { RowBackfillOptions } from './options.js'
 import type { KeyedRow, RowSelection } from './read-rows.js'
@@ -32,7 +33,7 @@ export async function handleRows<Row extends object>(
   }
   const changes = await mapRows(options, plan, rows, { signal, log, update }, onFailure)
   const changed = await writeRows(query, update.name, selection, changes, onFailure)
-  for (const { key, error } of failures) await quarantine.add(key, failureMessage(error))
+  for (const { key, error } of failures) await quarantine.add(key, messageOf(error))
   const [first] = failures
   if (first !== undefined && (await quarantine.count()) > maxQuarantined) {
     throw new RowFailedError(update.name, plan, first, maxQuarantined)

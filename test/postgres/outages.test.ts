@@ -1,6 +1,6 @@
 import { defineUpdate, noPace } from 'evenkeel'
 import { fromPg } from 'evenkeel/pg'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { gate, installed, jumpingClock, memoryLogger, next, uninstalled } from '../engine/support.js'
 import { describePostgres } from '../support/postgres.js'
 
@@ -38,32 +38,28 @@ describePostgres('transient loss of the database', (postgres) => {
   })
 
   it('a server that turned read-only is waited for', async () => {
-    const { pool, name } = await postgres.freshDatabase()
-    const clock = jumpingClock()
+    const fresh = await postgres.freshDatabase()
+    const admin = await fresh.openClient()
     const walk = defineUpdate({ name: 'walk', batch: async () => ({ items: 1, done: true }) })
-    const updater = await installed({ database: fromPg(pool) as never }, { updates: [walk], clock, pace: noPace() })
-    await updater.enqueue(walk)
-    await pool.query(`ALTER DATABASE "${name}" SET default_transaction_read_only = on`)
-    await pool.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
+    const before = await installed({ database: fromPg(fresh.openPool()) as never }, { updates: [walk], pace: noPace() })
+    await before.enqueue(walk)
+    await admin.query(`ALTER DATABASE "${fresh.name}" SET default_transaction_read_only = on`)
+    // A pool of its own, each of whose sessions is read-only from its beginning.
+    const logger = memoryLogger()
+    const updater = uninstalled(
+      { database: fromPg(fresh.openPool()) as never },
+      { updates: [walk], clock: jumpingClock(), pace: noPace(), logger },
     )
-    const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-    await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]).catch(() => {})
     await expect(updater.runNextBatch()).rejects.toMatchObject({ code: '25006' })
     const running = updater.runToCompletion()
-    const client = await pool.connect()
-    client.on('error', () => {})
-    await client.query('SET default_transaction_read_only = off')
-    await client.query(`ALTER DATABASE "${name}" RESET default_transaction_read_only`)
-    client.release(true)
-    await pool
-      .query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
-      )
-      .catch(() => {})
-    await pool.query('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => {})
+    await vi.waitFor(() => expect(logger.texts('warn').join()).toContain('read-only transaction'), { timeout: 20_000 })
+    await admin.query(`ALTER DATABASE "${fresh.name}" RESET default_transaction_read_only`)
+    await admin.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
+    )
     await running
-    expect(await updater.history()).toMatchObject([{ outcome: 'completed', failures: 0 }])
+    const after = uninstalled({ database: fromPg(fresh.openPool()) as never })
+    expect(await after.history()).toMatchObject([{ outcome: 'completed', failures: 0 }])
   })
 
   it('waitFor() waits on, without a loop of its own, until its time is over or its signal aborts', async () => {

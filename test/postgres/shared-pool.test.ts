@@ -38,12 +38,12 @@ describePostgres('a database and a pool that belong to others too', (postgres) =
 
   it('a statement that the pool gives up on takes its connection with it', async () => {
     const { url, pool: others } = await postgres.freshDatabase()
-    const pool = new pg.Pool({ connectionString: url, max: 1, query_timeout: 300 })
+    const pool = new pg.Pool({ connectionString: url, max: 1, query_timeout: 3_000 })
     onTestFinished(() => pool.end())
     const database = fromPg(pool)
     const pidOf = async () => (await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid
     const before = await pidOf()
-    const sleeping = database.session(({ query }) => query('SELECT pg_sleep(5)'))
+    const sleeping = database.session(({ query }) => query('SELECT pg_sleep(60)'))
     await expect(sleeping).rejects.toThrow('Query read timeout')
     // On the same connection it would wait behind the sleep, and be given up on as well.
     expect(await pidOf()).not.toBe(before)

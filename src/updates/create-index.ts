@@ -75,7 +75,7 @@ export function createIndex(options: CreateIndexOptions): OneShotUpdate<unknown,
     async run(context) {
       context.signal.throwIfAborted()
       if (context.dialect === 'postgres') await runOnPostgres(buildContext(context), request)
-      else await runOnSqlite(context.query, request)
+      else await runOnSqlite(context.query, request, context.log)
       if (!request.analyze || wasAnalyzed(context.progress)) return
       await analyze(context, request)
       // The catalogue can't tell whether ANALYZE was run since: the progress does.

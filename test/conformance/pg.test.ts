@@ -14,6 +14,19 @@ describePostgres('fromPg', (postgres) => {
     expect(text).toBe('x')
   })
 
+  it('hangs one listener on a client, however many databases are made of its pool', async () => {
+    const pool = postgres.database.openPool({ max: 1 })
+    const idle = async () => {
+      const client = await pool.connect()
+      client.release()
+      return client.listenerCount('end')
+    }
+    const before = await idle()
+    for (let times = 0; times < 3; times += 1) await fromPg(pool).session(({ query }) => query('SELECT 1'))
+    expect(await idle()).toBe(before + 1)
+    expect(fromPg(pool).backends?.()).toHaveLength(1)
+  })
+
   it('survives a connection that the server ends in mid-transaction', async () => {
     const database = fromPg(postgres.pool)
     const broken = database.transaction(async (tx) => {

@@ -338,6 +338,21 @@ describePostgres('createIndex', (postgres) => {
       await build(pool, { replaces: 'old_idx', columns: ['email', 'id'] })
     })
 
+    it('says that there is nothing to drop, once: the name may be misspelt', async () => {
+      const pool = await users()
+      const told: string[] = []
+      const update = createIndex({
+        name: 'u',
+        index: 'users_idx',
+        table: 'users',
+        columns: ['email'],
+        replaces: 'users_odl',
+      })
+      const log = (message: string) => told.push(message)
+      for (let times = 0; times < 2; times += 1) await runOneShot(fromPg(pool), update, { log })
+      expect(told).toEqual(['there is no index users_odl for users_idx to replace: nothing will be dropped'])
+    })
+
     it('keeps the old index when the new one fails', async () => {
       const pool = await users()
       await pool.query(`CREATE INDEX old_idx ON users (email); UPDATE users SET email = 'x'`)

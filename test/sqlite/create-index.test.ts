@@ -166,6 +166,15 @@ describe('createIndex on SQLite', () => {
     await build(handle, { replaces: 'old_idx', columns: ['score', 'id'] })
   })
 
+  it('says that there is nothing to drop, once: the name may be misspelt', async () => {
+    const database = fromBetterSqlite3(open())
+    const told: string[] = []
+    const log = (message: string) => told.push(message)
+    const update = createIndex({ name: 'u', index: 'users_idx', table: 'users', columns: ['score'], replaces: 'odl' })
+    for (let times = 0; times < 2; times += 1) await runOneShot(database, update, { log })
+    expect(told).toEqual(['there is no index odl for users_idx to replace: nothing will be dropped'])
+  })
+
   it('keeps the old index when the new one fails', async () => {
     const handle = open(
       `CREATE INDEX old_idx ON users (score); INSERT INTO users (email, score) VALUES ('a', 1), ('b', 1)`,

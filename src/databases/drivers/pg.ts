@@ -12,6 +12,7 @@ import type {
   TransactionOptions,
 } from '../database.js'
 import { databaseErrorCode, isReadTimeout } from '../error-class.js'
+import { backendsOf, noteBackend } from './pg-backends.js'
 import type { PgAnswer, PgClient } from './pg-client.js'
 import { fromPgProblems, POOL_METHODS, type FromPgOptions, type PgPool } from './pg-options.js'
 import {
@@ -65,8 +66,6 @@ class PgDatabase implements Database<PgClient> {
   readonly #isDirect = new WeakMap<PgClient, boolean>()
   readonly #pooled: boolean
   readonly #begin: string
-  // As the server knows them, until they end: another's backend may have the number then.
-  readonly #backends = new Set<number>()
   // Their transaction may still be open.
   readonly #notRolledBack = new WeakSet<PgClient>()
   readonly #mayPrepare = new WeakMap<PgClient, boolean>()
@@ -165,7 +164,7 @@ class PgDatabase implements Database<PgClient> {
   }
 
   backends(): readonly number[] | null {
-    return this.#pooled ? null : [...this.#backends]
+    return this.#pooled ? null : [...new Set([...backendsOf(this.#pool), ...backendsOf(this.#sessionPool)])]
   }
 
   async close(): Promise<void> {}
@@ -187,8 +186,7 @@ class PgDatabase implements Database<PgClient> {
   ): Promise<T> {
     signal?.throwIfAborted()
     const client = await connectUnlessAborted(pool, signal)
-    const { processID } = client as { processID?: number | null }
-    if (typeof processID === 'number') this.#knowBackend(client, processID)
+    noteBackend(pool, client)
     let broken: Error | undefined
     const onError = (error: Error) => {
       broken = error
@@ -222,12 +220,6 @@ class PgDatabase implements Database<PgClient> {
       client.release(givenUp)
       await underWay
     }
-  }
-
-  #knowBackend(client: PgClient, processID: number): void {
-    if (this.#backends.has(processID)) return
-    this.#backends.add(processID)
-    client.on('end', () => this.#backends.delete(processID))
   }
 
   /** A connection whose transaction can't be ended isn't for anybody else: a pool would hand it on as it is. */

@@ -38,7 +38,7 @@ export interface CreateIndexOptions extends CommonOptions {
   readonly include?: readonly string[]
   /** NULLs are duplicates of each other; needs `unique`. PostgreSQL 15 and later. Default false. */
   readonly nullsNotDistinct?: boolean
-  /** An index of the same table that is dropped once the new one is valid. */
+  /** An index of the same table that is dropped once the new one is valid. A name that nothing has is warned of. */
   readonly replaces?: string
   /** ANALYZE the table afterwards: an index on an expression is hardly used without. Default false. */
   readonly analyze?: boolean

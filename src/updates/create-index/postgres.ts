@@ -11,6 +11,7 @@ import { quoteIdentifier, quoteTable, tableLabel } from '../../databases/identif
 import { SchemaMismatchError, UnsupportedError } from '../../errors.js'
 import { buildConcurrently } from './build-concurrently.js'
 import type { IndexRequest } from './options.js'
+import { warnOfNothingToReplace } from './nothing-to-replace.js'
 import type { BuildContext } from './other-builders.js'
 import { buildPartitioned } from './partitioned.js'
 import { findOwnIndex, hasDefinition } from './postgres-definition.js'
@@ -59,8 +60,9 @@ export async function runOnPostgres(session: Omit<BuildContext, 'able'>, request
   const context = { ...session, able: await productCapabilities(session.query) }
   const table = await requireTable(context.query, request)
   // Before hours of building, not after.
-  await findReplacedIndex(context.query, request, table)
-  await findOwnIndex(context.query, table, request.index)
+  const replaced = await findReplacedIndex(context.query, request, table)
+  const own = await findOwnIndex(context.query, table, request.index)
+  if (replaced === null && own === null) warnOfNothingToReplace(context.log, request)
   if (table.kind === 'p') await buildPartitioned(context, request, table)
   else await buildConcurrently(context, request, table, request.index)
   await dropReplacedIndex(context, request, table)

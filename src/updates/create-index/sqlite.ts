@@ -5,9 +5,11 @@ import type { Query } from '../../databases/database.js'
 import { classifyError, databaseErrorCode } from '../../databases/error-class.js'
 import { quoteIdentifier, quoteTable, tableLabel } from '../../databases/identifier.js'
 import { SchemaMismatchError, UnsupportedError } from '../../errors.js'
+import type { Logger } from '../../observe/logger.js'
 import { createIndexSql } from './create-index-sql.js'
 import { duplicateKeysError } from './duplicates.js'
 import { IndexDefinitionError, IndexNameTakenError, IndexRefusedError } from './errors.js'
+import { warnOfNothingToReplace } from './nothing-to-replace.js'
 import { optionsOfPostgres, type IndexRequest } from './options.js'
 import { hasSqliteDefinition } from './sqlite-definition.js'
 import { findReplacedSqliteIndex } from './sqlite-replaced-index.js'
@@ -48,12 +50,13 @@ export async function isDoneOnSqlite(query: Query, request: IndexRequest): Promi
 }
 
 /** From whatever is there to the index without the one it replaces. */
-export async function runOnSqlite(query: Query, request: IndexRequest): Promise<void> {
+export async function runOnSqlite(query: Query, request: IndexRequest, log: Logger): Promise<void> {
   const table = await describeTable({ query, dialect: 'sqlite' }, request.table)
   // Before the build, not after.
-  await findReplacedSqliteIndex(query, request, table)
+  const old = await findReplacedSqliteIndex(query, request, table)
   const sql = createSql(request, table)
   if ((await findSqliteIndex(query, table.schema, request.index)) === null) {
+    if (old === null) warnOfNothingToReplace(log, request)
     try {
       await query(sql)
     } catch (error) {

@@ -339,7 +339,7 @@ function rolledBackMessage(by: RolledBackBy | undefined): string {
 }
 
 /**
- * SQLite: somebody ended the transaction inside its function. What a COMMIT there has committed nobody can take back, and
+ * Somebody ended the transaction inside its function. What a COMMIT there has committed nobody can take back, and
  * a further attempt would commit it again.
  */
 export class TransactionEndedError extends EvenkeelError {

@@ -23,6 +23,7 @@ import {
   watchForHalfOpen,
 } from './pg-connection.js'
 import { guarded, preparedName, sendTogether, toResult, unguarded } from './pg-pipeline.js'
+import { PgTransactions } from './pg-transactions.js'
 import { messageOf } from '../../thrown.js'
 
 export type { PgClient } from './pg-client.js'
@@ -66,6 +67,7 @@ class PgDatabase implements Database<PgClient> {
   readonly #isDirect = new WeakMap<PgClient, boolean>()
   readonly #pooled: boolean
   readonly #begin: string
+  readonly #transactions = new PgTransactions()
   // Their transaction may still be open.
   readonly #notRolledBack = new WeakSet<PgClient>()
   readonly #mayPrepare = new WeakMap<PgClient, boolean>()
@@ -96,7 +98,7 @@ class PgDatabase implements Database<PgClient> {
       async (client) => {
         await client.query(this.#begin)
         try {
-          const result = await fn(client)
+          const result = await this.#transactions.run(client, () => fn(client))
           const { command } = await client.query('COMMIT')
           // COMMIT of a transaction that has failed is answered by a ROLLBACK, without an error.
           if (command !== 'COMMIT') throw new TransactionRolledBackError()
@@ -129,7 +131,8 @@ class PgDatabase implements Database<PgClient> {
           const answers = await sendTogether(client, [this.#begin, ...opening.map(toQuery)], (index) => {
             if (index > 0) options.onAnswer?.(index - 1)
           })
-          const { result, closing } = await fn(client, answers.slice(1).map(toResult<never>))
+          const opened = answers.slice(1).map(toResult<never>)
+          const { result, closing } = await this.#transactions.run(client, () => fn(client, opened))
           options.signal?.throwIfAborted()
           const ended = await sendTogether(client, [...closing.map(toQuery), 'COMMIT']).catch((error: unknown) => {
             throw unguarded(error, closing)
@@ -158,7 +161,9 @@ class PgDatabase implements Database<PgClient> {
   }
 
   async query<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
+    this.#transactions.requireOpen(tx)
     const answer = await tx.query(text, values as unknown[])
+    this.#transactions.requireOpen(tx, text)
     // Several statements in one text, which only a text without values can hold: the last one answers.
     return toResult(Array.isArray(answer) ? (answer.at(-1) as PgAnswer) : answer)
   }

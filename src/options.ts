@@ -80,6 +80,9 @@ export function durationProblems(name: string, value: unknown): string[] {
 // More would only wait for each other: a server has fewer cores, and a pool fewer connections.
 const MAX_LANES = 64
 
+/** Two writers of SQLite would only wait for each other, and nobody could take over a lane from another connection. */
+export const ONE_LANE_ON_SQLITE = 'SQLite has one writer, so a walk there has one lane'
+
 /** How many ranges of a walk are worked on at the same time. */
 export function lanesProblems(lanes: unknown): string[] {
   if (lanes === undefined || (Number.isInteger(lanes) && (lanes as number) >= 1 && (lanes as number) <= MAX_LANES))

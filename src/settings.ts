@@ -9,6 +9,7 @@ import {
   describe,
   durationProblems,
   lanesProblems,
+  ONE_LANE_ON_SQLITE,
   methodProblems,
   problemsFound,
   refuseProblems,
@@ -217,10 +218,9 @@ function problemsOf<Tx>(options: UpdaterOptions<Tx>): string[] {
   return problems
 }
 
-// Two writers of SQLite would only wait for each other, and nobody could take over a lane from another connection.
 function oneLaneProblems<Tx>({ database, lanes = 1, updates }: UpdaterOptions<Tx>): string[] {
   if (database?.dialect !== 'sqlite') return []
-  const why = 'SQLite has one writer, so a walk there has one lane'
+  const why = ONE_LANE_ON_SQLITE
   const problems = lanes > 1 ? [`lanes must be 1, not ${lanes}: ${why}`] : []
   for (const update of Array.isArray(updates) ? (updates as readonly Partial<UpdateDefinition>[]) : []) {
     const wanted = update !== null && update?.oneShot === false ? (update.lanes?.wanted ?? 1) : 1

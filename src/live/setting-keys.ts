@@ -1,6 +1,13 @@
 import type { Dialect } from '../databases/database.js'
 import type { JsonValue } from '../json.js'
-import { closest, durationProblems, lanesProblems, wholeNumberProblems } from '../options.js'
+import {
+  closest,
+  describe,
+  durationProblems,
+  lanesProblems,
+  ONE_LANE_ON_SQLITE,
+  wholeNumberProblems,
+} from '../options.js'
 import { KNOB_NAMES, knobProblems, presetProblems } from '../pacing/adaptive/options.js'
 import { BUDGET_NAMES, budgetProblem } from '../pacing/budgets/budgets.js'
 import { windowProblems } from '../pacing/windows/windows.js'
@@ -27,8 +34,14 @@ export const SETTING_KEYS: ReadonlyMap<string, SettingKey> = new Map([
   ['windows', { perUpdate: false, problems: windowProblems }],
   ['targetMs', { perUpdate: true, problems: (value) => durationProblems('targetMs', value) }],
   ['maxBatchSize', { perUpdate: true, problems: (value) => wholeNumberProblems('maxBatchSize', value) }],
-  ['lanes', { perUpdate: true, problems: lanesProblems }],
+  ['lanes', { perUpdate: true, problems: laneCountProblems }],
 ])
+
+function laneCountProblems(value: JsonValue, dialect: Dialect): string[] {
+  const problems = lanesProblems(value)
+  if (problems.length > 0 || dialect === 'postgres' || value === 1) return problems
+  return [`lanes must be 1, not ${describe(value)}: ${ONE_LANE_ON_SQLITE}`]
+}
 
 /** Which setting of which update: `targetMs@lowercase_emails`; without an update it is for all of the database. */
 export function subjectOf(key: string, update: string | null): string {

@@ -157,6 +157,30 @@ describePostgres('operators that the search path hides', (postgres) => {
     expect(await ids(pool, untouched)).toEqual([0])
   })
 
+  it('refuses a key of dates within others where their text can be read in two ways', async () => {
+    const test = await postgres.freshDatabase()
+    const { pool } = test
+    await pool.query(`
+      CREATE TABLE t (at timestamptz PRIMARY KEY, during tstzrange UNIQUE NOT NULL, days date[] UNIQUE NOT NULL, x int DEFAULT 0);
+      INSERT INTO t (at, during, days)
+      SELECT now() + n * '1 day'::interval, tstzrange(now(), now() + n * '1 day'::interval), ARRAY[now()::date + n]
+      FROM generate_series(1, 20) AS n`)
+    const german = connected(test, 'public -c DateStyle=German')
+    for (const key of ['during', 'days'] as const) {
+      const update = backfill({ name: key, table: 't', key, set: { x: '1' } })
+      const updater = await queued(german, update)
+      await expect(updater.runToCompletion()).rejects.toThrow(
+        new RegExp(`public\\.t: the key column "${key}" .*DateStyle is German, DMY.*Set DateStyle to ISO`),
+      )
+      await updater.cancel(key)
+      await runAll(await queued(connected(test, 'public'), update, [7]))
+      expect(await ids(pool, untouched)).toEqual([0])
+      await pool.query('UPDATE t SET x = 0')
+    }
+    await runAll(await queued(german, backfill({ name: 'by_time', table: 't', set: { x: '1' } }), [7]))
+    expect(await ids(pool, untouched)).toEqual([0])
+  })
+
   const FAMILY = `
     CREATE TABLE parent (k ext.citext PRIMARY KEY);
     CREATE TABLE child (id int PRIMARY KEY, p ext.citext);

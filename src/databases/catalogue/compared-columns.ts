@@ -81,13 +81,20 @@ const MISCOMPARED = `
       )
   ),
   inexact AS MATERIALIZED (
-    SELECT below.place
+    SELECT below.place,
+      CASE WHEN read.floats THEN 'extra_float_digits' ELSE 'DateStyle' END AS setting
     FROM below
     JOIN pg_type AS t ON t.oid = below.type_id
     LEFT JOIN pg_range AS range ON range.rngtypid = t.oid
-    WHERE below.by_text
-      AND current_setting('extra_float_digits')::int < 1
-      AND ARRAY['float4'::regtype::oid, 'float8'::regtype::oid] && ARRAY[t.oid, t.typelem, range.rngsubtype]
+    CROSS JOIN LATERAL (
+      SELECT current_setting('extra_float_digits')::int < 1
+          AND ARRAY['float4'::regtype::oid, 'float8'::regtype::oid] && ARRAY[t.oid, t.typelem, range.rngsubtype] AS floats,
+        -- In arrays and ranges: by themselves they are read as JSON.
+        current_setting('DateStyle') NOT LIKE 'ISO%'
+          AND ARRAY['timestamp'::regtype::oid, 'timestamptz'::regtype::oid, 'date'::regtype::oid]
+            && ARRAY[t.typelem, range.rngsubtype] AS dates
+    ) AS read
+    WHERE below.by_text AND (read.floats OR read.dates)
   )
   SELECT n.nspname::text AS schema,
     c.relname::text AS table_name,
@@ -96,7 +103,8 @@ const MISCOMPARED = `
     string_agg(other.name, ', ' ORDER BY other.strategy) AS operators,
     min(home.nspname::text) AS home,
     min(hider.nspname::text) AS hidden_by,
-    current_setting('extra_float_digits') AS digits
+    min(inexact.setting) AS setting,
+    current_setting(min(inexact.setting), TRUE) AS setting_value
   FROM below
   JOIN pg_class AS c ON c.oid = below.relation
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -138,7 +146,9 @@ interface MiscomparedRow {
   operators: string | null
   home: string
   hidden_by: string | null
-  digits: string
+  /** By which the text isn't exact. */
+  setting: 'extra_float_digits' | 'DateStyle'
+  setting_value: string
 }
 
 const REMEDY = "by ALTER ROLE … SET, or in their options ('-c name=value'). Then retry the update."
@@ -158,11 +168,13 @@ function otherOperators(row: MiscomparedRow, operators: string): SchemaMismatchE
   )
 }
 
+const EXACT = { extra_float_digits: '1', DateStyle: 'ISO' }
+
 function inexactText(row: MiscomparedRow): SchemaMismatchError {
   return new SchemaMismatchError(
     `table ${row.schema}.${row.table_name}`,
-    `the key column "${row.column_name}" of type ${row.type} can't be read exactly while extra_float_digits is ` +
-      `${row.digits}, so rows would be missed`,
-    `Set extra_float_digits to 1, which is PostgreSQL's default, for Evenkeel's connections, ${REMEDY}`,
+    `the key column "${row.column_name}" of type ${row.type} can't be read exactly while ${row.setting} is ` +
+      `${row.setting_value}, so rows would be missed`,
+    `Set ${row.setting} to ${EXACT[row.setting]}, which is PostgreSQL's default, for Evenkeel's connections, ${REMEDY}`,
   )
 }

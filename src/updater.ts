@@ -31,6 +31,7 @@ import type {
 import { readAudit, type AuditEntry } from './queue/audit.js'
 import { parseProgress } from './queue/row.js'
 import { readHistory, type HistoryEntry } from './queue/history.js'
+import { readQuarantine, type QuarantinedRow } from './queue/quarantine.js'
 import type { QueueStore } from './queue/queue-store.js'
 import type { Onlooker } from './queue/reasons.js'
 import type { Readiness } from './readiness.js'
@@ -260,6 +261,20 @@ export class BackgroundUpdater<Tx = unknown> {
     refuseProblems('history', wholeNumberProblems('limit', limit))
     await this.#readiness.installed()
     return readHistory(this.#store.read, this.#store.tables, limit)
+  }
+
+  /**
+   * The rows of yours that updates have set aside and not done since, in their order. `limit` defaults to 100, `update` to
+   * all updates.
+   */
+  async quarantined(
+    options: { readonly update?: UpdateReference | undefined; readonly limit?: number } = {},
+  ): Promise<QuarantinedRow[]> {
+    requireOptions('quarantined', options)
+    const { update, limit = 100 } = options
+    refuseProblems('quarantined', wholeNumberProblems('limit', limit))
+    await this.#readiness.installed()
+    return readQuarantine(this.#store.read, this.#store.tables, update === undefined ? null : nameOf(update), limit)
   }
 
   /**

@@ -8,6 +8,7 @@ import { addHistoryCommand } from './commands/history.js'
 import { addInitCommand } from './commands/init.js'
 import { addInstallCommand } from './commands/install.js'
 import { addPreviewCommand } from './commands/preview.js'
+import { addQuarantinedCommand } from './commands/quarantined.js'
 import { addRunCommand } from './commands/run.js'
 import { addSetCommand } from './commands/set.js'
 import { addStatusCommand } from './commands/status.js'
@@ -53,6 +54,7 @@ export function buildProgram(shell: Shell): Command {
         addPreviewCommand(program, shell)
         addWhyCommand(program, shell)
         addHistoryCommand(program, shell)
+        addQuarantinedCommand(program, shell)
         addAuditCommand(program, shell)
       },
     ],

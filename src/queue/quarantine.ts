@@ -1,7 +1,7 @@
 import type { Query } from '../databases/database.js'
-import type { JsonObject } from '../json.js'
+import type { JsonObject, JsonValue } from '../json.js'
 import type { Tables } from '../schema/tables.js'
-import { namesOf } from './time-sql.js'
+import { namesOf, timeSql } from './time-sql.js'
 
 /** Rows that an update could not handle, kept in `background_update_quarantine`; bound to the batch's transaction. */
 export interface Quarantine {
@@ -66,5 +66,51 @@ export function quarantineOf(query: Query, tables: Tables, updateName: string, s
       )
       return Number(rows[0]?.count ?? 0)
     },
+  }
+}
+
+/** A row of yours that an update has set aside. */
+export interface QuarantinedRow {
+  /** The name of the update. */
+  readonly update: string
+  /** As the update gave it: the values of the key's columns for `rowBackfill`. */
+  readonly key: JsonValue
+  /** What went wrong the last time. */
+  readonly error: string
+  /** How often it has failed. */
+  readonly attempts: number
+  /** ISO time in UTC when it was first set aside. */
+  readonly at: string
+}
+
+interface RawQuarantinedRow extends Pick<QuarantinedRow, 'error' | 'attempts' | 'at'> {
+  updatename: string
+  keyjson: string
+}
+
+/** The first `limit` rows that this update, or any, has set aside, in their order. */
+export async function readQuarantine(
+  query: Query,
+  tables: Tables,
+  updateName: string | null,
+  limit: number,
+): Promise<QuarantinedRow[]> {
+  const { rows } = await query<RawQuarantinedRow>(
+    `SELECT update_name AS updatename, key_json AS keyjson, error, attempts, ${timeSql(tables.dialect).text('quarantined_at')} AS at
+     FROM ${tables.quarantine}
+     WHERE update_name = COALESCE(CAST($1 AS TEXT), update_name)
+     ORDER BY id
+     LIMIT $2`,
+    [updateName, limit],
+  )
+  return rows.map(({ updatename, keyjson, ...row }) => ({ update: updatename, key: keyOf(keyjson), ...row }))
+}
+
+// Somebody may have written the row by hand.
+function keyOf(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    return text
   }
 }

@@ -17,6 +17,7 @@ export const METHODS = [
   'databaseStatus',
   'performance',
   'history',
+  'quarantined',
   'enqueue',
   'pause',
   'resume',

@@ -152,6 +152,7 @@ export class WorkerUpdater implements Verbs<Exclude<Method, 'enqueue'>> {
   readonly databaseStatus = this.#verb('databaseStatus')
   readonly performance = this.#verb('performance')
   readonly history = this.#verb('history')
+  readonly quarantined = this.#verb('quarantined')
   readonly pause = this.#verb('pause')
   readonly resume = this.#verb('resume')
   readonly cancel = this.#verb('cancel')
@@ -228,7 +229,9 @@ function nameOf(update: UpdateReference): string {
 }
 
 function crossable(arg: unknown): unknown {
-  return typeof arg === 'object' && arg !== null && 'kind' in arg && 'name' in arg ? arg.name : arg
+  if (typeof arg !== 'object' || arg === null) return arg
+  if ('kind' in arg && 'name' in arg) return arg.name
+  return 'update' in arg ? { ...arg, update: crossable(arg.update) } : arg
 }
 
 // Whoever wants it to end has what he wants.

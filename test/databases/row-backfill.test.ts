@@ -141,6 +141,16 @@ describeDatabases('rowBackfill', (context) => {
     await runAll(updaterOf(db.database, update, [1]))
     expect(calls).toBe(2)
     expect(await quarantined(db)).toEqual([{ key: key(6), error: 'no 6', attempts: 2 }])
+    const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string
+    const left = { update: 'rows', key: key(6), error: 'no 6', attempts: 2, at }
+    expect(await updater.quarantined({ update })).toEqual([left])
+    expect(await updater.quarantined({ update: 'another' })).toEqual([])
+    await execute(
+      db,
+      `INSERT INTO background_update_quarantine (update_name, key_json, error) VALUES ('z', 'by hand', 'e')`,
+    )
+    expect(await updater.quarantined()).toMatchObject([left, { update: 'z', key: 'by hand', attempts: 1 }])
+    expect(await updater.quarantined({ limit: 1 })).toEqual([left])
     expect(await number(db, 'SELECT count(*) AS n FROM "T" WHERE x = 1')).toBe(58)
   })
 

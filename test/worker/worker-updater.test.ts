@@ -123,7 +123,14 @@ describe('an updater in a worker thread', () => {
     expect(status.databases.main).toMatchObject({ status: 'DISABLED', disabled: { by: 'me', reason: 'a holiday' } })
     expect(status.databases.main?.updates).toMatchObject([{ name: 'fill', state: 'paused', ordering: 3 }])
     await updater.set({ targetMs: 20 }, { by: 'me' })
-    expect(await updater.settings()).toMatchObject([{ key: 'targetMs', value: 20 }])
+    // A definition, which has functions and can't cross.
+    const fill = evenkeel.backfill({ name: 'fill', table: 't', set: { x: '1' } })
+    await updater.set({ targetMs: 30 }, { by: 'me', update: fill })
+    expect(await updater.settings()).toMatchObject([
+      { key: 'targetMs', update: null, value: 20 },
+      { key: 'targetMs', update: 'fill', value: 30 },
+    ])
+    expect(await updater.quarantined({ update: fill })).toEqual([])
     expect((await updater.audit()).length).toBeGreaterThan(0)
     expect(await updater.why('fill')).toMatchObject({ name: 'fill' })
     await updater.enable()

@@ -129,6 +129,23 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(await repair(pool, { maxViolations: bad.length })).toBeNull()
   })
 
+  it('touches no row of a batch that would go over the limit', async () => {
+    const { pool } = await shop()
+    await pool.query(`
+      CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'touched'; END $$;
+      CREATE TRIGGER touched BEFORE DELETE ON posts FOR EACH ROW EXECUTE FUNCTION touched()`)
+    expect(await repair(pool, { maxViolations: 1 })).toBeInstanceOf(ConstraintViolationsError)
+    expect(await ids(pool, 'SELECT count(*)::int AS id FROM posts')).toEqual([100])
+  })
+
+  it('rolls a batch back that repaired more than the limit, for rows began to violate since they were counted', async () => {
+    // Row 1 always violates it, every other row only in the statement that deletes.
+    const late = check(`id > 1 AND current_query() NOT LIKE '%DELE' || 'TE FROM%'`)
+    const { pool } = await shop(late)
+    expect(await repair(pool, { constraint: late, maxViolations: 1 })).toBeInstanceOf(ConstraintViolationsError)
+    expect(await ids(pool, 'SELECT count(*)::int AS id FROM posts')).toEqual([100])
+  })
+
   it('compares crossed columns in the declared direction; NULL in one of them is no violation', async () => {
     const { pool } = await shop(null)
     await pool.query(`

@@ -145,6 +145,7 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     const [frozen, heir] = [leaseOf('frozen'), leaseOf('heir')]
     expect(await store.claim(frozen, 0, null)).not.toBeNull()
     expect(await store.claim(heir, 3_600_000, null)).not.toBeNull()
+    expect(await store.claim(leaseOf('third'), 3_600_000, null)).toBeNull()
     const row = async () => (await database.query('SELECT * FROM background_updates')).rows
     const before = await row()
     const counts = { batches: 1, items: 1, busyMs: 1, progressJson: '{"step":1}' }

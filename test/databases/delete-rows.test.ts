@@ -169,9 +169,12 @@ describeDatabases('deleteRows', (context) => {
     const updater = updaterOf(db.database, purge, [300], inStatements)
     await updater.install()
     await updater.enqueue(purge)
-    const failed = new Promise((resolve) => updater.once('update:fail', ({ error }) => resolve(error.message)))
+    const ended = new Promise((resolve) => {
+      updater.once('update:fail', ({ error }) => resolve(error.message))
+      updater.once('update:complete', resolve)
+    })
     await updater.start()
-    expect(await failed).toMatch(/100 rows are deleted, and the next batch would delete 50 more.*maxDeletes \(120\)/)
+    expect(await ended).toMatch(/100 rows are deleted, and the next batch would delete 50 more.*maxDeletes \(120\)/)
     expect(await ids(db, 't')).toHaveLength(300)
   })
 

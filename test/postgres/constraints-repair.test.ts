@@ -278,6 +278,20 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(await ids(pool, 'SELECT id FROM posts WHERE id IN (3, 6) ORDER BY id')).toEqual([3])
   })
 
+  it('leaves one of two duplicates when the other is deleted while the repair waits for it', async () => {
+    const constraint = unique(['title'])
+    const database = await shop(constraint)
+    const { pool } = database
+    await pool.query(`UPDATE posts SET title = 'title 1' WHERE id = 2`)
+    const application = await database.openClient()
+    await application.query('BEGIN; DELETE FROM posts WHERE id = 1')
+    const repairing = repair(pool, { constraint })
+    await until(pool, `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+    await application.query('COMMIT')
+    expect(await repairing).toBeNull()
+    expect(await ids(pool, `SELECT id FROM posts WHERE title = 'title 1'`)).toEqual([2])
+  })
+
   it('fails instead of taking children for orphans whose parents a policy hides', async () => {
     const database = await shop()
     const { pool } = database

@@ -166,6 +166,11 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     expect(await row()).toEqual(before)
     expect(await updater.history()).toEqual([])
     expect(await store.fence(store.ask, heir)).toBe('{}')
+
+    // Nobody can have one that is paused.
+    await store.release(heir)
+    await updater.pause('walk')
+    expect(await store.claim(frozen, 1_000, null)).toBeNull()
   })
 
   if (dialect === 'sqlite') return

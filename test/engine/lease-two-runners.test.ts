@@ -208,6 +208,18 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     expect(await first.history()).toMatchObject([{ finishedBy: 'second', batches: 1, failures: 0 }])
   })
 
+  it('ends a batch at the heartbeat that finds its lease lost', async () => {
+    const database = await fresh()
+    const long = update('long', async ({ signal }) => {
+      await database.query("UPDATE background_updates SET lease_owner = 'heir', lease_token = 'of the heir'")
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      return { items: 1, done: true }
+    })
+    const runner = await installed(database, { updates: [long], leaseMs: 150 })
+    await runner.enqueue(long)
+    expect((await runner.runNextBatch()).ran).toBeNull()
+  })
+
   it('renews the lease while a batch is longer than it lasts', async () => {
     const database = await fresh()
     const running = gate()

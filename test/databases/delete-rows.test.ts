@@ -130,6 +130,54 @@ describeDatabases('deleteRows', (context) => {
     expect(await ids(db, 't')).toEqual([1, 2, 3, 4, 5])
   })
 
+  it('touches no row of a batch that would go over maxDeletes', async () => {
+    const db = await context.fresh()
+    await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)', `INSERT INTO t ${NUMBERS(5)} SELECT i FROM n`)
+    if (context.dialect === 'sqlite') {
+      await execute(db, `CREATE TRIGGER touched BEFORE DELETE ON t BEGIN SELECT RAISE(ABORT, 'touched'); END`)
+    } else {
+      await execute(
+        db,
+        `CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'touched'; END $$`,
+        'CREATE TRIGGER touched BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION touched()',
+      )
+    }
+    const updater = await queued(db, deleteRows({ name: 'purge', table: 't', where: 'id > 1', maxDeletes: 3 }), [100])
+    await expect(updater.runToCompletion()).rejects.toThrow(/would delete 4 more.*maxDeletes \(3\)/)
+    expect(await ids(db, 't')).toHaveLength(5)
+  })
+
+  it.runIf(context.dialect === 'postgres')(
+    'rolls a batch back that deleted more than maxDeletes, for rows came under the condition since they were counted',
+    async () => {
+      const db = await context.fresh()
+      await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)', `INSERT INTO t ${NUMBERS(5)} SELECT i FROM n`)
+      // True in the statement that deletes, not in the one that counts.
+      const late = `current_query() LIKE '%DELE' || 'TE FROM%'`
+      const updater = await queued(db, deleteRows({ name: 'purge', table: 't', where: late, maxDeletes: 4 }), [100])
+      await expect(updater.runToCompletion()).rejects.toThrow(/would delete 5 more.*maxDeletes \(4\)/)
+      expect(await ids(db, 't')).toHaveLength(5)
+    },
+  )
+
+  it('counts what all the statements of a batch deleted towards maxDeletes', async () => {
+    const db = await context.fresh()
+    await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)', `INSERT INTO t ${NUMBERS(300)} SELECT i FROM n`)
+    const purge = deleteRows({ name: 'purge', table: 't', where: 'id % 2 = 0', maxDeletes: 120 })
+    // Three statements, of which each deletes 50 rows.
+    const inStatements = { beforeBatch: () => ({ ms: 0, why: '', statements: { ms: 1, restMs: 0 } }) }
+    const updater = updaterOf(db.database, purge, [300], inStatements)
+    await updater.install()
+    await updater.enqueue(purge)
+    const ended = new Promise((resolve) => {
+      updater.once('update:fail', ({ error }) => resolve(error.message))
+      updater.once('update:complete', resolve)
+    })
+    await updater.start()
+    expect(await ended).toMatch(/100 rows are deleted, and the next batch would delete 50 more.*maxDeletes \(120\)/)
+    expect(await ids(db, 't')).toHaveLength(300)
+  })
+
   it('lets exactly maxDeletes rows go', async () => {
     const db = await context.fresh()
     await execute(db, 'CREATE TABLE t (id INTEGER PRIMARY KEY)', `INSERT INTO t ${NUMBERS(20)} SELECT i FROM n`)

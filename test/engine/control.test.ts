@@ -90,6 +90,9 @@ describeDatabases('pause, resume, cancel, retry and the switch', ({ fresh, diale
     expect((await runner.databaseStatus()).updates).toMatchObject([
       { state: 'paused', failures: 1, lastError: 'boom', waiting: { code: 'paused', text: 'paused by ann' } },
     ])
+    // So it does a retry, which clears the failure and is no answer to whoever paused.
+    await runner.retry('broken')
+    expect((await runner.databaseStatus()).updates).toMatchObject([{ state: 'paused', lastError: null }])
   })
 
   it('cancel takes the row out, keeps what was committed and says so in the history', async () => {

@@ -51,6 +51,9 @@ describeDatabases('failure of an update', ({ fresh, dialect }) => {
     ])
     const line = logger.entries.find((entry) => entry.level === 'error')
     expect(line?.details).toMatchObject({ update: 'broken', progress: {}, error: { message: 'boom' } })
+    // A pause would hide that it failed, and `resume` would run it without a retry.
+    await updater.pause('broken')
+    expect((await updater.databaseStatus()).updates).toMatchObject([{ state: 'failed' }])
     await updater.retry('broken')
     expect((await updater.databaseStatus()).updates).toMatchObject([
       { state: 'queued', waiting: null, lastError: null },

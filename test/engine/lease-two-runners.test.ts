@@ -1,5 +1,10 @@
-import { noPace } from 'evenkeel'
+import { defineUpdate, noPace } from 'evenkeel'
 import { expect, it, vi } from 'vitest'
+import { pipelinedTransaction } from '../../src/databases/pipelined-transaction.js'
+import type { Statement } from '../../src/databases/database.js'
+import { LeaseLostError } from '../../src/errors.js'
+import type { Lease } from '../../src/queue/lease.js'
+import { QueueStore } from '../../src/queue/queue-store.js'
 import { describeDatabases } from '../support/databases.js'
 import { gate, installed, next, uninstalled, update } from './support.js'
 
@@ -105,6 +110,69 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     expect((await first.databaseStatus()).updates).toMatchObject([{ state: 'failed', batches: 10, failures: 1 }])
   })
 
+  it.each([{ oneShot: false }, { oneShot: true }])(
+    'one that lost its update before its batch begins does nothing of it (%o)',
+    async ({ oneShot }) => {
+      const database = await fresh()
+      const ran: string[] = []
+      const work = async () => {
+        ran.push('ran')
+        return { items: 1, done: true }
+      }
+      const walk = oneShot ? defineUpdate({ name: 'walk', oneShot, run: work }) : update('walk', work)
+      const updater = await installed(database, { updates: [walk] })
+      // Asked when the lease is taken and the batch hasn't begun.
+      updater.registerController({
+        async onUpdate() {
+          await database.query("UPDATE background_updates SET lease_owner = 'heir', lease_token = 'of the heir'")
+          return { targetMs: 100, [Symbol.asyncDispose]: () => {} }
+        },
+      })
+      await updater.enqueue('walk')
+      const lost = next(updater, 'lease:lost')
+      expect((await updater.runNextBatch()).ran).toBeNull()
+      expect(ran).toEqual([])
+      expect(await lost).toMatchObject({ updateName: 'walk' })
+    },
+  )
+
+  it('one that lost its update changes nothing of it, whatever it wants to write', async () => {
+    const database = await fresh()
+    const updater = await installed(database)
+    await updater.enqueue('walk')
+    const store = new QueueStore(database.database)
+    const leaseOf = (owner: string): Lease => ({ updateName: 'walk', owner, token: `of ${owner}`, lane: null })
+    const [frozen, heir] = [leaseOf('frozen'), leaseOf('heir')]
+    expect(await store.claim(frozen, 0, null)).not.toBeNull()
+    expect(await store.claim(heir, 3_600_000, null)).not.toBeNull()
+    expect(await store.claim(leaseOf('third'), 3_600_000, null)).toBeNull()
+    const row = async () => (await database.query('SELECT * FROM background_updates')).rows
+    const before = await row()
+    const counts = { batches: 1, items: 1, busyMs: 1, progressJson: '{"step":1}' }
+    const record = { ...counts, batchSize: 1, tunerJson: null, statisticsJson: '{}', waitingText: null }
+    const failure = { state: 'failed', attempts: 1, outcomes: 'x', error: 'boom', backOffMs: 1_000 } as const
+    const inTransaction = (closing: readonly Statement[]) =>
+      pipelinedTransaction(database.database, [], async () => ({ result: undefined, closing }))
+
+    await expect(store.fence(store.ask, frozen)).rejects.toThrow(LeaseLostError)
+    await expect(inTransaction(store.saving(frozen, record, 1_000))).rejects.toThrow(LeaseLostError)
+    const ending = { ...counts, outcome: 'completed', by: null, reason: null } as const
+    await expect(inTransaction(store.finishing(frozen, ending))).rejects.toThrow(LeaseLostError)
+    expect(await store.countersOfFailure(store.ask, frozen)).toBeNull()
+    expect(await store.saveFailure(store.ask, frozen, failure)).toBeNull()
+    expect(await store.pauseOwn(frozen, 'us', 'reason', 'error')).toBe(false)
+    expect(await store.renew(frozen, 7_200_000)).toBe(false)
+    expect(await store.release(frozen)).toBe(false)
+    expect(await row()).toEqual(before)
+    expect(await updater.history()).toEqual([])
+    expect(await store.fence(store.ask, heir)).toBe('{}')
+
+    // Nobody can have one that is paused.
+    await store.release(heir)
+    await updater.pause('walk')
+    expect(await store.claim(frozen, 1_000, null)).toBeNull()
+  })
+
   if (dialect === 'sqlite') return
 
   it('one that was frozen past its lease cannot commit when it wakes up', async () => {
@@ -138,6 +206,18 @@ describeDatabases('several runners on one database', ({ fresh, dialect }) => {
     expect(await lost).toEqual({ databaseName: 'main', updateName: 'walk', owner: 'first' })
     expect((await database.query('SELECT who FROM traces')).rows).toEqual([{ who: 'heir' }])
     expect(await first.history()).toMatchObject([{ finishedBy: 'second', batches: 1, failures: 0 }])
+  })
+
+  it('ends a batch at the heartbeat that finds its lease lost', async () => {
+    const database = await fresh()
+    const long = update('long', async ({ signal }) => {
+      await database.query("UPDATE background_updates SET lease_owner = 'heir', lease_token = 'of the heir'")
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      return { items: 1, done: true }
+    })
+    const runner = await installed(database, { updates: [long], leaseMs: 150 })
+    await runner.enqueue(long)
+    expect((await runner.runNextBatch()).ran).toBeNull()
   })
 
   it('renews the lease while a batch is longer than it lasts', async () => {

@@ -5,12 +5,13 @@ import { fromPg } from 'evenkeel/pg'
 import { expect, it } from 'vitest'
 import { closeLane } from '../../src/batch/lane-closing.js'
 import { readFence, type Fence } from '../../src/queue/fence.js'
-import { LaneChangedError } from '../../src/queue/lane-store.js'
+import { LaneChangedError, type LaneRow } from '../../src/queue/lane-store.js'
 import type { Lease } from '../../src/queue/lease.js'
 import { QueueStore } from '../../src/queue/queue-store.js'
 import { LeaseLostError } from '../../src/errors.js'
 import type { JsonObject } from '../../src/json.js'
-import type { Database } from '../../src/databases/database.js'
+import type { Database, Statement } from '../../src/databases/database.js'
+import { pipelinedTransaction } from '../../src/databases/pipelined-transaction.js'
 import { describePostgres, type TestDatabase } from '../support/postgres.js'
 import { updaterOn } from './support.js'
 
@@ -223,5 +224,72 @@ describePostgres('lanes under any interleaving', (postgres) => {
     expect(await store.lanes.rows('change')).toEqual([])
     await split(leaseOf('heir'))
     expect(await store.lanes.rows('change')).toHaveLength(2)
+  })
+
+  it('who lost a lane changes nothing of it, nor of the update, whatever he wants to write', async () => {
+    const database = await postgres.freshDatabase()
+    const updater = updaterOn(database, { updates: [change] })
+    await updater.install()
+    await updater.enqueue('change')
+    const adapter = fromPg(database.pool) as unknown as Database<never>
+    const store = new QueueStore(adapter)
+    const whole: Lease = { updateName: 'change', owner: 'first', token: 'of the whole', lane: null }
+    await store.claim(whole, LEASE_MS, null)
+    const cut = { whole: '{}', lanes: ['{"n":1}', '{"n":2}'], tunerJson: null }
+    await adapter.transaction((tx) => store.lanes.split(store.within(tx), whole, cut))
+    const [frozen, heir, other] = ['frozen', 'heir', 'other'].map((owner): Lease => ({ ...whole, owner, token: owner }))
+    if (!frozen || !heir || !other) throw new TypeError('no leases')
+    // Nobody else may have a lane that is held, and who is frozen has the first.
+    expect(await store.lanes.claim(frozen, 0, null)).toMatchObject({ lane: 1 })
+    expect(await store.lanes.claim(heir, LEASE_MS, null)).toMatchObject({ lane: 1 })
+    expect(await store.lanes.claim(other, LEASE_MS, null)).toMatchObject({ lane: 2 })
+    expect(await store.lanes.claim({ ...whole, token: 'late' }, LEASE_MS, null)).toBeNull()
+    // Nor the update as a whole.
+    expect(await store.claim({ ...whole, token: 'late' }, LEASE_MS, null)).toBeNull()
+    const lost = { ...frozen, lane: 1 }
+    const tables = async () => [
+      (await database.pool.query('SELECT * FROM background_update_lanes ORDER BY lane')).rows as unknown[],
+      (await database.pool.query('SELECT * FROM background_updates')).rows as unknown[],
+    ]
+    const before = await tables()
+    const record = {
+      progressJson: '{"n":3}',
+      items: 1,
+      busyMs: 1,
+      batchSize: 1,
+      tunerJson: null,
+      statisticsJson: '{}',
+      waitingText: null,
+    }
+    const inTransaction = (closing: readonly Statement[]) =>
+      pipelinedTransaction(adapter, [], async () => ({ result: undefined, closing }))
+    const fenced = { version: 0, failedBefore: false }
+
+    await expect(store.fence(store.ask, lost)).rejects.toThrow(LeaseLostError)
+    await expect(inTransaction(store.lanes.saving(lost, record, LEASE_MS, fenced))).rejects.toThrow(LaneChangedError)
+    // A lane that was divided since its holder's batch began.
+    const holds = { ...heir, lane: 1 }
+    const stale = { ...fenced, version: -1 }
+    await expect(inTransaction(store.lanes.saving(holds, record, LEASE_MS, stale))).rejects.toThrow(LaneChangedError)
+    const [first] = await store.lanes.rows('change')
+    const seen = { ...(first as LaneRow), version: -1 }
+    const dividing = adapter.transaction((tx) => store.lanes.divide(store.within(tx), seen, '{}', '{}'))
+    await expect(dividing).rejects.toThrow(LaneChangedError)
+    await inTransaction(store.lanes.finishing(lost))
+    expect(await adapter.transaction((tx) => store.countersOfFailure(store.within(tx), lost))).toBeNull()
+    expect(await store.pauseOwn(lost, 'us', 'reason', 'error')).toBe(false)
+    expect(await store.renew(lost, 2 * LEASE_MS)).toBe(false)
+    expect(await store.release(lost)).toBe(false)
+    expect(await tables()).toEqual(before)
+
+    // A lane that has ended is nobody's, and not to be divided.
+    await inTransaction(store.lanes.finishing(holds))
+    expect(await store.lanes.claim({ ...whole, token: 'late' }, LEASE_MS, null)).toBeNull()
+    const ended = adapter.transaction((tx) => store.lanes.divide(store.within(tx), first as LaneRow, '{}', '{}'))
+    await expect(ended).rejects.toThrow(LaneChangedError)
+    // Nor is a lane of an update that is paused.
+    await store.release({ ...other, lane: 2 })
+    await updater.pause('change')
+    expect(await store.lanes.claim({ ...whole, token: 'late' }, LEASE_MS, null)).toBeNull()
   })
 })

@@ -109,6 +109,18 @@ describePostgres('addConstraint', (postgres) => {
     expect(await queued(pool)).toEqual([])
   })
 
+  it.runIf(postgres.version >= 18)('refuses one that says the same and isn’t enforced', async () => {
+    const { pool } = await shop()
+    await pool.query(`
+      ALTER TABLE posts
+        ADD CONSTRAINT posts_c FOREIGN KEY (author_id) REFERENCES users(id) NOT ENFORCED,
+        ADD CONSTRAINT posts_d CHECK (id > 0) NOT ENFORCED`)
+    await expect(add(pool)).rejects.toThrow(ConstraintDefinitionError)
+    const same = { constraintName: 'posts_d', constraint: check('id > 0') }
+    await expect(add(pool, same)).rejects.toThrow(ConstraintDefinitionError)
+    expect(await queued(pool)).toEqual([])
+  })
+
   it('pairs the columns in the declared direction', async () => {
     const { pool } = await shop()
     await pool.query('CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b)); CREATE TABLE links (a int, b int)')

@@ -129,6 +129,23 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(await repair(pool, { maxViolations: bad.length })).toBeNull()
   })
 
+  it('touches no row of a batch that would go over the limit', async () => {
+    const { pool } = await shop()
+    await pool.query(`
+      CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'touched'; END $$;
+      CREATE TRIGGER touched BEFORE DELETE ON posts FOR EACH ROW EXECUTE FUNCTION touched()`)
+    expect(await repair(pool, { maxViolations: 1 })).toBeInstanceOf(ConstraintViolationsError)
+    expect(await ids(pool, 'SELECT count(*)::int AS id FROM posts')).toEqual([100])
+  })
+
+  it('rolls a batch back that repaired more than the limit, for rows began to violate since they were counted', async () => {
+    // Row 1 always violates it, every other row only in the statement that deletes.
+    const late = check(`id > 1 AND current_query() NOT LIKE '%DELE' || 'TE FROM%'`)
+    const { pool } = await shop(late)
+    expect(await repair(pool, { constraint: late, maxViolations: 1 })).toBeInstanceOf(ConstraintViolationsError)
+    expect(await ids(pool, 'SELECT count(*)::int AS id FROM posts')).toEqual([100])
+  })
+
   it('compares crossed columns in the declared direction; NULL in one of them is no violation', async () => {
     const { pool } = await shop(null)
     await pool.query(`
@@ -259,6 +276,20 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     await application.query('COMMIT')
     expect(await repairing).toBeNull()
     expect(await ids(pool, 'SELECT id FROM posts WHERE id IN (3, 6) ORDER BY id')).toEqual([3])
+  })
+
+  it('leaves one of two duplicates when the other is deleted while the repair waits for it', async () => {
+    const constraint = unique(['title'])
+    const database = await shop(constraint)
+    const { pool } = database
+    await pool.query(`UPDATE posts SET title = 'title 1' WHERE id = 2`)
+    const application = await database.openClient()
+    await application.query('BEGIN; DELETE FROM posts WHERE id = 1')
+    const repairing = repair(pool, { constraint })
+    await until(pool, `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+    await application.query('COMMIT')
+    expect(await repairing).toBeNull()
+    expect(await ids(pool, `SELECT id FROM posts WHERE title = 'title 1'`)).toEqual([2])
   })
 
   it('fails instead of taking children for orphans whose parents a policy hides', async () => {

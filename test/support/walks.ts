@@ -1,4 +1,4 @@
-import { BackgroundUpdater, noPace, type Database, type TunerFactory, type UpdateDefinition } from 'evenkeel'
+import { BackgroundUpdater, noPace, type Database, type Pace, type TunerFactory, type UpdateDefinition } from 'evenkeel'
 import { onTestFinished } from 'vitest'
 import type { EitherDatabase } from './databases.js'
 
@@ -34,12 +34,13 @@ export function updaterOf(
   database: Database<never>,
   update: AnyUpdate,
   sizes: readonly number[] = [7],
+  pace: Pace = noPace(),
 ): BackgroundUpdater<never> {
   const updater = new BackgroundUpdater<never>({
     database,
     updates: [update] as never,
     tuner: batchesOf(...sizes),
-    pace: noPace(),
+    pace,
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   })
   onTestFinished(() => updater.stop())

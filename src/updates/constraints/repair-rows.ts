@@ -5,7 +5,8 @@ import { classifyError } from '../../databases/error-class.js'
 import { quoteIdentifier, quoteTable } from '../../databases/identifier.js'
 import type { SqlPart } from '../../keyset/range.js'
 import type { KeyRange, WalkPlan } from '../../keyset/walk.js'
-import { movePostgresRows, type Keeping } from '../delete-rows/move.js'
+import type { Keeping } from '../delete-rows/keeping.js'
+import { movePostgresRows } from '../delete-rows/move.js'
 import type { Constraint, OnViolation } from './constraint.js'
 import { CascadeRefusedError, ConstraintViolationsError, RepairRefusedError, type ViolationsFound } from './errors.js'
 import { sampleColumns } from './find-violations.js'
@@ -170,7 +171,8 @@ function isReferred({ walk }: RepairPlan, foreignKey: ReferencingKey): string {
 async function change(query: Query, plan: RepairPlan, violators: SqlPart): Promise<number> {
   const { walk, keeping, constraint } = plan
   if (plan.onViolation === 'delete') {
-    if (keeping !== null) return movePostgresRows(query, walk, keeping, violators, plan.updateName)
+    const work = `validateConstraintAndRepair "${plan.updateName}"`
+    if (keeping !== null) return movePostgresRows(query, walk, keeping, violators, work)
     const deleted = await query(`DELETE FROM ${walk.tableSql} WHERE ${violators.sql}`, violators.values)
     return deleted.rowCount
   }

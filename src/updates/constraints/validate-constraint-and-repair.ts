@@ -9,7 +9,7 @@ import type { JsonObject } from '../../json.js'
 import { describe, requireReadable } from '../../options.js'
 import { commonDefinition } from '../define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, CommonOptions, PrepareContext } from '../definition.js'
-import { planKeeping } from '../delete-rows/move.js'
+import { planKeeping } from '../delete-rows/keeping.js'
 import { previewWalk } from '../preview/preview-walk.js'
 import { limitOf, limitProblems, type RowLimit } from '../row-limit.js'
 import { ConnectionCache } from '../walk/connection-cache.js'
@@ -199,7 +199,7 @@ async function planRepair(context: ReadContext, options: ValidateAndRepairOption
     maxViolations: limitOf(options.maxViolations),
     allowCascade: options.allowCascade ?? false,
     walk,
-    keeping: keepIn === undefined ? null : planKeeping(table, await describeTable(context, keepIn), keepIn),
+    keeping: keepIn === undefined ? null : await planKeeping(context, table, keepIn),
     relation,
   }
 }

@@ -85,6 +85,20 @@ describePostgres('walks over tables of PostgreSQL', (postgres) => {
     expect((await pool.query('SELECT count(*)::int AS n FROM parts')).rows).toEqual([{ n: 2 }])
   })
 
+  it.runIf(postgres.version >= 18)(
+    'refuses a key whose index keeps no order: every batch would sort the table',
+    async () => {
+      const { database } = await fresh(
+        postgres,
+        `CREATE EXTENSION btree_gist;
+       CREATE TABLE prices (item int, valid daterange, x int, PRIMARY KEY (item, valid WITHOUT OVERLAPS));
+       INSERT INTO prices VALUES (1, '[2019-01-01,2020-01-01)')`,
+      )
+      const updater = await queued({ database }, backfill({ name: 'fill', table: 'prices', set: { x: '1' } }))
+      await expect(updater.runToCompletion()).rejects.toThrow(/the unique index on \(item, valid\).* or keeps none/)
+    },
+  )
+
   it('refuses deferrable and invalid keys, and columns that are always identity', async () => {
     const { database, pool } = await fresh(
       postgres,

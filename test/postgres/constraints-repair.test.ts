@@ -191,6 +191,23 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(await ids(pool, 'SELECT id FROM visits ORDER BY id')).toEqual([1, 2])
   })
 
+  it.runIf(postgres.version >= 18)('leaves a foreign key alone that a period of several parents fulfils', async () => {
+    const { pool } = await shop(null)
+    await pool.query(`
+      CREATE EXTENSION btree_gist;
+      CREATE TABLE prices (item int, valid daterange, PRIMARY KEY (item, valid WITHOUT OVERLAPS));
+      CREATE TABLE sales (id int PRIMARY KEY, item int, valid daterange);
+      INSERT INTO prices VALUES (1, '[2019-01-01,2020-01-01)'), (1, '[2020-01-01,2022-01-01)');
+      INSERT INTO sales VALUES (1, 1, '[2019-06-01,2021-06-01)'), (2, 9, '[2019-06-01,2021-06-01)');
+      ALTER TABLE sales ADD CONSTRAINT posts_c
+      FOREIGN KEY (item, PERIOD valid) REFERENCES prices (item, PERIOD valid) NOT VALID`)
+    const updater = new BackgroundUpdater({ database: fromPg(pool), updates: [update()] })
+    await updater.enqueue('repair')
+    const constraint = foreignKey({ columns: { item: 'item', valid: 'valid' }, references: 'prices' })
+    expect(await repair(pool, { table: 'sales', constraint })).toBeInstanceOf(ConstraintDefinitionError)
+    expect(await ids(pool, 'SELECT id FROM sales ORDER BY id')).toEqual([1, 2])
+  })
+
   it('sees a cascade as its foreign key does, not as = does', async () => {
     const { pool } = await shop()
     await pool.query(`

@@ -75,6 +75,7 @@ const COLUMNS = `
   WHERE a.attrelid = $1::text::oid
   ORDER BY a.attnum`
 
+// Only a B-tree keeps an order; from version 18 on PRIMARY KEY (… WITHOUT OVERLAPS) has a GiST index.
 // indimmediate is false for a deferrable constraint: inside a transaction it may hold duplicates.
 const UNIQUE_KEYS = `
   SELECT index_class.relname::text AS index,
@@ -86,9 +87,10 @@ const UNIQUE_KEYS = `
       ORDER BY part.position
     )::text AS collations,
     CASE WHEN bool_and(${PROVED_NOT_NULL}) THEN 1 ELSE 0 END AS not_null,
-    CASE WHEN bool_and(operators.opcdefault) THEN 1 ELSE 0 END AS ordered
+    CASE WHEN bool_and(operators.opcdefault) AND access.amname = 'btree' THEN 1 ELSE 0 END AS ordered
   FROM pg_index AS i
   JOIN pg_class AS index_class ON index_class.oid = i.indexrelid
+  JOIN pg_am AS access ON access.oid = index_class.relam
   CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[], i.indclass::oid[])
     WITH ORDINALITY AS part (attribute, collation_id, operators_id, position)
   JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = part.attribute
@@ -103,7 +105,7 @@ const UNIQUE_KEYS = `
     AND i.indpred IS NULL
     AND i.indexprs IS NULL
     AND part.position <= i.indnkeyatts
-  GROUP BY i.indexrelid, i.indisprimary, index_class.relname
+  GROUP BY i.indexrelid, i.indisprimary, index_class.relname, access.amname
   ORDER BY i.indisprimary DESC, index_class.relname`
 
 const TABLE_NAMES = `

@@ -145,7 +145,7 @@ function unproved(
   if (unique.length > 0) {
     return mismatch(
       table,
-      `the unique index on ${label} is of another order or collation than the columns themselves`,
+      `the unique index on ${label} is of another order or collation than the columns themselves, or keeps none`,
       `Add a unique index without operator class and collation: CREATE UNIQUE INDEX … (${quoteColumns(wanted, table.dialect)}).`,
     )
   }

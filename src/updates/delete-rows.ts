@@ -1,6 +1,5 @@
 import { requireReadable } from '../options.js'
 import type { Query, ReadContext } from '../databases/database.js'
-import { describeTable } from '../databases/catalogue/table.js'
 import type { TableName } from '../databases/identifier.js'
 import type { JsonObject } from '../json.js'
 import type { SqlPart } from '../keyset/range.js'
@@ -8,7 +7,8 @@ import type { KeySlice, WalkPlan } from '../keyset/walk.js'
 import { commonDefinition } from './define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, ProgressReport } from './definition.js'
 import { DeleteLimitError, refuseTooMany } from './delete-rows/limit.js'
-import { movePostgresRows, moveSqliteRows, planKeeping, type Keeping } from './delete-rows/move.js'
+import { planKeeping, type Keeping } from './delete-rows/keeping.js'
+import { movePostgresRows, moveSqliteRows } from './delete-rows/move.js'
 import { previewWalk } from './preview/preview-walk.js'
 import { ConnectionCache } from './walk/connection-cache.js'
 import { walkShare } from './walk/fraction.js'
@@ -129,7 +129,7 @@ function laneLimitProblems(options: DeleteRowsOptions): string[] {
 async function planDelete(context: ReadContext, { table, key, keepIn }: DeleteRowsOptions): Promise<DeletePlan> {
   const walk = await planTableWalk(context, table, key)
   if (keepIn === undefined) return { walk, keeping: null }
-  return { walk, keeping: planKeeping(walk.table, await describeTable(context, keepIn), keepIn) }
+  return { walk, keeping: await planKeeping(context, walk.table, keepIn) }
 }
 
 async function deleteSlice(
@@ -150,7 +150,7 @@ async function deleteSlice(
   const deleted =
     keeping === null
       ? await deleteRowsOf(query, walk, predicate)
-      : await move(query, walk, keeping, predicate, update.name)
+      : await move(query, walk, keeping, predicate, `deleteRows "${update.name}"`)
   // Rows may have come under the condition since they were counted: then the batch is rolled back.
   if (limit.before + deleted > limit.limit) throw new DeleteLimitError(limit, deleted)
   return deleted

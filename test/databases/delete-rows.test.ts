@@ -207,4 +207,59 @@ describeDatabases('deleteRows', (context) => {
     await expect(updater.runToCompletion()).rejects.toThrow(message)
     expect(await ids(db, 't')).toEqual([1])
   })
+
+  it.each([
+    [
+      'the table is reached again through another one',
+      'b INTEGER REFERENCES b ON DELETE CASCADE',
+      'a INTEGER REFERENCES a ON DELETE CASCADE',
+      'CREATE TABLE kept (id INTEGER, b INTEGER)',
+      /it refers to "b" with ON DELETE CASCADE, whose rows go with those of "a".*rows would be deleted that are not kept/,
+    ],
+    [
+      'the kept rows refer to the deleted ones',
+      'b INTEGER',
+      'a INTEGER',
+      'CREATE TABLE kept (id INTEGER REFERENCES a ON DELETE CASCADE, b INTEGER)',
+      /kept \(keepIn\): it refers to "a" with ON DELETE CASCADE, so rows would be deleted as soon as they are kept/,
+    ],
+    [
+      'the kept rows refer to what goes with the deleted ones',
+      'b INTEGER',
+      'a INTEGER REFERENCES a ON DELETE CASCADE',
+      'CREATE TABLE kept (id INTEGER, b INTEGER REFERENCES b ON DELETE SET NULL)',
+      /kept \(keepIn\): it refers to "b" with ON DELETE SET NULL, whose rows.*would be changed as soon as they are kept/,
+    ],
+  ])('refuses keepIn where cascades would take rows that are to be kept: %s', async (_, inA, inB, kept, message) => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      `CREATE TABLE b (id INTEGER PRIMARY KEY)`,
+      `CREATE TABLE a (id INTEGER PRIMARY KEY, ${inA})`,
+      `ALTER TABLE b ADD COLUMN ${inB}`,
+      kept,
+      'INSERT INTO a (id) VALUES (1)',
+      'INSERT INTO b (id, a) VALUES (10, 1)',
+      'INSERT INTO a (id, b) VALUES (2, 10)',
+    )
+    const updater = await queued(db, deleteRows({ name: 'move', table: 'a', where: 'id = 1', keepIn: 'kept' }))
+    await expect(updater.runToCompletion()).rejects.toThrow(message)
+    expect(await ids(db, 'a')).toEqual([1, 2])
+  })
+
+  it('moves rows that cascades lead away from', async () => {
+    const db = await context.fresh()
+    await execute(
+      db,
+      'CREATE TABLE root (id INTEGER PRIMARY KEY)',
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, root INTEGER REFERENCES root ON DELETE CASCADE, peer INTEGER REFERENCES t ON DELETE SET NULL)',
+      'CREATE TABLE part (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t ON DELETE CASCADE)',
+      'CREATE TABLE kept (id INTEGER, root INTEGER REFERENCES root, peer INTEGER)',
+      'INSERT INTO root VALUES (1)',
+      'INSERT INTO t VALUES (1, 1, NULL), (2, 1, 1)',
+      'INSERT INTO part VALUES (5, 1), (6, 2)',
+    )
+    await runAll(await queued(db, deleteRows({ name: 'move', table: 't', where: 'id = 1', keepIn: 'kept' })))
+    expect([await ids(db, 't'), await ids(db, 'kept'), await ids(db, 'part')]).toEqual([[2], [1], [6]])
+  })
 })

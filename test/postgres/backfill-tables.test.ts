@@ -67,6 +67,38 @@ describePostgres('walks over tables of PostgreSQL', (postgres) => {
     await expect(refused.runToCompletion()).rejects.toThrow(/other tables inherit from it/)
   })
 
+  it.each([
+    ['the partition itself', 'parts_1', 'kept', 'table parts_1: it refers to itself'],
+    ['the table that keeps the rows', 'parts', 'kept_1', 'table kept_1 (keepIn): it refers to "parts"'],
+  ])('refuses keepIn where a cascade between partitions reaches %s', async (_, table, keepIn, message) => {
+    const { pool, database } = await fresh(
+      postgres,
+      `CREATE TABLE parts (id int PRIMARY KEY, up int) PARTITION BY RANGE (id);
+       CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (1000);
+       CREATE TABLE kept (id int, up int) PARTITION BY RANGE (id);
+       CREATE TABLE kept_1 PARTITION OF kept FOR VALUES FROM (0) TO (1000);
+       INSERT INTO parts VALUES (1, NULL), (2, 1);
+       ALTER TABLE ${table === 'parts' ? 'kept' : 'parts'} ADD FOREIGN KEY (up) REFERENCES parts ON DELETE CASCADE`,
+    )
+    const updater = await queued({ database }, deleteRows({ name: 'move', table, where: 'id = 1', keepIn }))
+    await expect(updater.runToCompletion()).rejects.toThrow(`${message} with ON DELETE CASCADE`)
+    expect((await pool.query('SELECT count(*)::int AS n FROM parts')).rows).toEqual([{ n: 2 }])
+  })
+
+  it.runIf(postgres.version >= 18)(
+    'refuses a key whose index keeps no order: every batch would sort the table',
+    async () => {
+      const { database } = await fresh(
+        postgres,
+        `CREATE EXTENSION btree_gist;
+       CREATE TABLE prices (item int, valid daterange, x int, PRIMARY KEY (item, valid WITHOUT OVERLAPS));
+       INSERT INTO prices VALUES (1, '[2019-01-01,2020-01-01)')`,
+      )
+      const updater = await queued({ database }, backfill({ name: 'fill', table: 'prices', set: { x: '1' } }))
+      await expect(updater.runToCompletion()).rejects.toThrow(/the unique index on \(item, valid\).* or keeps none/)
+    },
+  )
+
   it('refuses deferrable and invalid keys, and columns that are always identity', async () => {
     const { database, pool } = await fresh(
       postgres,

@@ -96,14 +96,6 @@ describePostgres('describeTable', (postgres) => {
     const parts = await look(postgres.database, 'parts')
     expect(parts).toMatchObject({ kind: 'partitioned table', inherited: false, estimatedRows: 300 })
     expect(parts.uniqueKeys).toHaveLength(1)
-    expect(parts.foreignKeys).toEqual([
-      {
-        name: 'parts_y_x_fkey',
-        columns: ['y', 'x'],
-        cascades: false,
-        references: { schema: 'public', name: 'parent', columns: ['x', 'y'] },
-      },
-    ])
     expect(await look(postgres.database, 'animals')).toMatchObject({ kind: 'table', inherited: true })
     expect(await look(postgres.database, 'seen')).toMatchObject({ kind: 'view', uniqueKeys: [] })
   })

@@ -184,6 +184,58 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     expect(await ids(pool, 'SELECT id FROM comments ORDER BY id')).toEqual([1])
   })
 
+  it.each([
+    ['char', 'char(4)', 'text'],
+    ['char, of a domain', 'char(4)', 'word'],
+    ['a collation', 'text COLLATE "C"', 'text COLLATE "POSIX"'],
+    ['numeric', 'numeric(9, 1)', 'int'],
+  ])('finds the parent as the foreign key does, not as = does: %s', async (_, parentType, ownType) => {
+    const { pool } = await shop(null)
+    const [code, padded, none] = parentType.startsWith('numeric') ? ['7', '07', '9'] : ['a', 'a  ', 'z']
+    const same = parentType.startsWith('char') ? padded : code
+    await pool.query(`
+      CREATE DOMAIN word AS text;
+      CREATE TABLE places (code ${parentType} PRIMARY KEY);
+      CREATE TABLE visits (id int PRIMARY KEY, place ${ownType});
+      INSERT INTO places VALUES ('${code}');
+      INSERT INTO visits VALUES (1, '${code}'), (2, '${same}'), (3, '${none}')`)
+    const constraint = foreignKey({ columns: { place: 'code' }, references: 'places' })
+    await add(pool, constraint, 'visits')
+    const reported = await repair(pool, { table: 'visits', constraint, onViolation: 'report' })
+    expect(reported).toMatchObject({ count: 1, samples: [{ id: '3' }] })
+    await pool.query(`UPDATE background_updates SET state = 'queued', fingerprint = NULL`)
+    expect(await repair(pool, { table: 'visits', constraint })).toBeNull()
+    expect(await ids(pool, 'SELECT id FROM visits ORDER BY id')).toEqual([1, 2])
+  })
+
+  it.runIf(postgres.version >= 18)('leaves a foreign key alone that a period of several parents fulfils', async () => {
+    const { pool } = await shop(null)
+    await pool.query(`
+      CREATE EXTENSION btree_gist;
+      CREATE TABLE prices (item int, valid daterange, PRIMARY KEY (item, valid WITHOUT OVERLAPS));
+      CREATE TABLE sales (id int PRIMARY KEY, item int, valid daterange);
+      INSERT INTO prices VALUES (1, '[2019-01-01,2020-01-01)'), (1, '[2020-01-01,2022-01-01)');
+      INSERT INTO sales VALUES (1, 1, '[2019-06-01,2021-06-01)'), (2, 9, '[2019-06-01,2021-06-01)');
+      ALTER TABLE sales ADD CONSTRAINT posts_c
+      FOREIGN KEY (item, PERIOD valid) REFERENCES prices (item, PERIOD valid) NOT VALID`)
+    const updater = new BackgroundUpdater({ database: fromPg(pool), updates: [update()] })
+    await updater.enqueue('repair')
+    const constraint = foreignKey({ columns: { item: 'item', valid: 'valid' }, references: 'prices' })
+    expect(await repair(pool, { table: 'sales', constraint })).toBeInstanceOf(ConstraintDefinitionError)
+    expect(await ids(pool, 'SELECT id FROM sales ORDER BY id')).toEqual([1, 2])
+  })
+
+  it('sees a cascade as its foreign key does, not as = does', async () => {
+    const { pool } = await shop()
+    await pool.query(`
+      ALTER TABLE posts ADD code char(4) UNIQUE;
+      UPDATE posts SET code = 'p' WHERE id = 33;
+      CREATE TABLE comments (id int PRIMARY KEY, post text REFERENCES posts (code) ON DELETE CASCADE);
+      INSERT INTO comments VALUES (1, 'p  ')`)
+    expect(await repair(pool)).toBeInstanceOf(CascadeRefusedError)
+    expect(await ids(pool, 'SELECT id FROM comments')).toEqual([1])
+  })
+
   it('says which foreign key forbids the repair', async () => {
     const { pool } = await shop()
     await pool.query(`

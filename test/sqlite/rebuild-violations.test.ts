@@ -53,6 +53,31 @@ describe('rows that violate the constraint', () => {
     raw.exec("INSERT INTO parcels VALUES (8, '10115', 'DE', 1, NULL), (9, NULL, 'nowhere', 1, NULL)")
   })
 
+  it.each([
+    ['a trigger drops one', 'UNIQUE (id)', '7 rows were deleted and 6 kept'],
+    ['ON CONFLICT IGNORE drops one', 'UNIQUE (id) ON CONFLICT IGNORE', 'UNIQUE constraint failed: lost.id'],
+    [
+      'ON CONFLICT REPLACE takes one kept before',
+      'UNIQUE (id) ON CONFLICT REPLACE',
+      'UNIQUE constraint failed: lost.id',
+    ],
+  ])('are not deleted when they can’t all be kept: %s', async (_, key, message) => {
+    const trigger =
+      key === 'UNIQUE (id)'
+        ? 'CREATE TRIGGER losing BEFORE INSERT ON lost WHEN new.id = 3 BEGIN SELECT RAISE(IGNORE); END'
+        : `INSERT INTO lost VALUES (3, 'before')`
+    const { raw, add } = openRebuildFixture(`
+      CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT);
+      WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 7)
+      INSERT INTO t SELECT i, 'bad' FROM n;
+      CREATE TABLE lost (id INTEGER, v TEXT, ${key});
+      ${trigger}`)
+    const before = contentOf(raw)
+    const constraint = check(`v <> 'bad'`)
+    await expect(add({ table: 't', constraint, onViolation: 'delete', keepIn: 'lost' })).rejects.toThrow(message)
+    expect(contentOf(raw)).toEqual(before)
+  })
+
   it('get NULL in the columns of the constraint', async () => {
     const { add, rows } = openRebuildFixture(PARCELS)
     await add({ table: 'parcels', constraint: place, onViolation: 'null' })

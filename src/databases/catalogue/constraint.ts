@@ -26,8 +26,23 @@ export interface PostgresForeignKey {
   /** `a` no action, `r` restrict, `c` cascade, `n` set null, `d` set default. */
   readonly onDelete: string
   readonly onUpdate: string
+  /** For each column what the key compares by. */
+  readonly comparisons: readonly KeyComparison[]
   /** `s` simple, `f` full. */
   readonly match: string
+}
+
+/**
+ * How a foreign key compares the parent's column, on the left, with the one that refers to it. SQL's own `=` may be
+ * another: of char and text it compares as text, to which trailing blanks matter; the key as char, to which they don't.
+ */
+export interface KeyComparison {
+  /** Behind the parent's column: a cast, a collation, or ''. */
+  readonly parent: string
+  /** `OPERATOR(pg_catalog.=)` */
+  readonly operator: string
+  /** Behind the column that refers to it: a cast, or ''. */
+  readonly own: string
 }
 
 /** A foreign key of any table that refers to a given one. */
@@ -38,8 +53,7 @@ export interface ReferencingKey {
   readonly columns: readonly string[]
   /** The columns referred to, each at the place of the column that refers to it. */
   readonly parentColumns: readonly string[]
-  /** For each column what it compares by, the parent's column on the left: `OPERATOR(pg_catalog.=)`. */
-  readonly operators: readonly string[]
+  readonly comparisons: readonly KeyComparison[]
   /** As PostgresForeignKey.onDelete. */
   readonly onDelete: string
 }
@@ -48,6 +62,34 @@ const COLUMNS_OF = (array: string, table: string) => `(
       SELECT json_agg(a.attname ORDER BY part.position)
       FROM unnest(${array}) WITH ORDINALITY AS part (attribute, position)
       JOIN pg_attribute AS a ON a.attrelid = ${table} AND a.attnum = part.attribute
+    )::text`
+
+// As PostgreSQL's own checks (ri_triggers.c): by the operator that is kept with the key, each side cast to its type, under
+// the parent's collation.
+const COMPARISONS = `(
+      SELECT json_agg(
+        json_build_object(
+          'parent', concat(
+            CASE WHEN left_type.typtype <> 'p' AND o.oprleft <> parent_column.atttypid THEN '::' || format_type(o.oprleft, -1) END,
+            CASE WHEN parent_column.attcollation <> own_column.attcollation
+              THEN ' COLLATE ' || quote_ident(collation_home.nspname) || '.' || quote_ident(coll.collname) END
+          ),
+          'operator', 'OPERATOR(' || quote_ident(home.nspname) || '.' || o.oprname || ')',
+          'own', concat(
+            CASE WHEN right_type.typtype <> 'p' AND o.oprright <> own_column.atttypid THEN '::' || format_type(o.oprright, -1) END
+          )
+        )
+        ORDER BY part.position
+      )
+      FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS part (own, parent, operator_id, position)
+      JOIN pg_attribute AS own_column ON own_column.attrelid = c.conrelid AND own_column.attnum = part.own
+      JOIN pg_attribute AS parent_column ON parent_column.attrelid = c.confrelid AND parent_column.attnum = part.parent
+      JOIN pg_operator AS o ON o.oid = part.operator_id
+      JOIN pg_namespace AS home ON home.oid = o.oprnamespace
+      JOIN pg_type AS left_type ON left_type.oid = o.oprleft
+      JOIN pg_type AS right_type ON right_type.oid = o.oprright
+      LEFT JOIN pg_collation AS coll ON coll.oid = parent_column.attcollation
+      LEFT JOIN pg_namespace AS collation_home ON collation_home.oid = coll.collnamespace
     )::text`
 
 const CONSTRAINTS = `
@@ -64,6 +106,7 @@ const CONSTRAINTS = `
     parent_schema.nspname::text AS parent_schema,
     parent.relname::text AS parent_name,
     ${COLUMNS_OF('c.confkey', 'c.confrelid')} AS parent_columns,
+    ${COMPARISONS} AS comparisons,
     c.confdeltype::text AS on_delete,
     c.confupdtype::text AS on_update,
     c.confmatchtype::text AS match
@@ -92,12 +135,7 @@ const REFERENCING = `
     child.relname::text AS table_name,
     ${COLUMNS_OF('c.conkey', 'c.conrelid')} AS columns,
     ${COLUMNS_OF('c.confkey', 'c.confrelid')} AS parent_columns,
-    (
-      SELECT json_agg('OPERATOR(' || quote_ident(home.nspname) || '.' || o.oprname || ')' ORDER BY part.position)
-      FROM unnest(c.conpfeqop) WITH ORDINALITY AS part (operator_id, position)
-      JOIN pg_operator AS o ON o.oid = part.operator_id
-      JOIN pg_namespace AS home ON home.oid = o.oprnamespace
-    )::text AS operators,
+    ${COMPARISONS} AS comparisons,
     c.confdeltype::text AS on_delete
   FROM pg_constraint AS c
   JOIN pg_class AS child ON child.oid = c.conrelid
@@ -151,7 +189,7 @@ export async function referencingKeys(query: Query, tableOid: string): Promise<R
     table: row.table_name,
     columns: names(row.columns),
     parentColumns: names(row.parent_columns),
-    operators: names(row.operators),
+    comparisons: comparisons(row.comparisons),
     onDelete: row.on_delete,
   }))
 }
@@ -175,6 +213,7 @@ interface ConstraintRow {
   parent_schema: string | null
   parent_name: string | null
   parent_columns: string | null
+  comparisons: string | null
   on_delete: string
   on_update: string
   match: string
@@ -186,7 +225,7 @@ interface ReferencingRow {
   table_name: string
   columns: string | null
   parent_columns: string | null
-  operators: string | null
+  comparisons: string | null
   on_delete: string
 }
 
@@ -215,6 +254,7 @@ function toConstraint(row: ConstraintRow): PostgresConstraint {
             parentSchema: row.parent_schema ?? '',
             parentName: row.parent_name ?? '',
             parentColumns: names(row.parent_columns),
+            comparisons: comparisons(row.comparisons),
             onDelete: row.on_delete,
             onUpdate: row.on_update,
             match: row.match,
@@ -225,4 +265,8 @@ function toConstraint(row: ConstraintRow): PostgresConstraint {
 
 function names(json: string | null): string[] {
   return json === null ? [] : (JSON.parse(json) as string[])
+}
+
+function comparisons(json: string | null): KeyComparison[] {
+  return json === null ? [] : (JSON.parse(json) as KeyComparison[])
 }

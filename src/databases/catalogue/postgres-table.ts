@@ -1,6 +1,6 @@
 import type { Query } from '../database.js'
 import { quoteTable, type TableName } from '../identifier.js'
-import type { ForeignKey, TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
+import type { TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
 
 // As the planner does: what the last ANALYZE counted, grown as the file has grown since.
 const ROWS_NOW = (relation: string) => `${relation}.reltuples * CASE
@@ -75,6 +75,7 @@ const COLUMNS = `
   WHERE a.attrelid = $1::text::oid
   ORDER BY a.attnum`
 
+// Only a B-tree keeps an order; from version 18 on PRIMARY KEY (… WITHOUT OVERLAPS) has a GiST index.
 // indimmediate is false for a deferrable constraint: inside a transaction it may hold duplicates.
 const UNIQUE_KEYS = `
   SELECT index_class.relname::text AS index,
@@ -86,9 +87,10 @@ const UNIQUE_KEYS = `
       ORDER BY part.position
     )::text AS collations,
     CASE WHEN bool_and(${PROVED_NOT_NULL}) THEN 1 ELSE 0 END AS not_null,
-    CASE WHEN bool_and(operators.opcdefault) THEN 1 ELSE 0 END AS ordered
+    CASE WHEN bool_and(operators.opcdefault) AND access.amname = 'btree' THEN 1 ELSE 0 END AS ordered
   FROM pg_index AS i
   JOIN pg_class AS index_class ON index_class.oid = i.indexrelid
+  JOIN pg_am AS access ON access.oid = index_class.relam
   CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[], i.indclass::oid[])
     WITH ORDINALITY AS part (attribute, collation_id, operators_id, position)
   JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = part.attribute
@@ -103,29 +105,8 @@ const UNIQUE_KEYS = `
     AND i.indpred IS NULL
     AND i.indexprs IS NULL
     AND part.position <= i.indnkeyatts
-  GROUP BY i.indexrelid, i.indisprimary, index_class.relname
+  GROUP BY i.indexrelid, i.indisprimary, index_class.relname, access.amname
   ORDER BY i.indisprimary DESC, index_class.relname`
-
-const FOREIGN_KEYS = `
-  SELECT c.conname::text AS name,
-    CASE WHEN c.confdeltype = 'c' THEN 1 ELSE 0 END AS cascades,
-    (
-      SELECT json_agg(a.attname ORDER BY part.position)
-      FROM unnest(c.conkey) WITH ORDINALITY AS part (attribute, position)
-      JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = part.attribute
-    )::text AS columns,
-    (
-      SELECT json_agg(a.attname ORDER BY part.position)
-      FROM unnest(c.confkey) WITH ORDINALITY AS part (attribute, position)
-      JOIN pg_attribute AS a ON a.attrelid = c.confrelid AND a.attnum = part.attribute
-    )::text AS parent_columns,
-    parent.relname::text AS parent,
-    parent_schema.nspname::text AS parent_schema
-  FROM pg_constraint AS c
-  JOIN pg_class AS parent ON parent.oid = c.confrelid
-  JOIN pg_namespace AS parent_schema ON parent_schema.oid = parent.relnamespace
-  WHERE c.conrelid = $1::text::oid AND c.contype = 'f'
-  ORDER BY c.conname`
 
 const TABLE_NAMES = `
   SELECT c.relname::text AS name
@@ -149,7 +130,6 @@ export async function describePostgresTable(query: Query, table: TableName): Pro
   if (!found) return null
   const columns = (await query<ColumnRow>(COLUMNS, [found.oid])).rows
   const uniqueKeys = (await query<UniqueKeyRow>(UNIQUE_KEYS, [found.oid])).rows.map(toUniqueKey)
-  const foreignKeys = (await query<ForeignKeyRow>(FOREIGN_KEYS, [found.oid])).rows
   return {
     dialect: 'postgres',
     schema: found.schema,
@@ -158,11 +138,11 @@ export async function describePostgresTable(query: Query, table: TableName): Pro
     inherited: found.inherited === 1,
     hidingFrom: found.hiding_from,
     withoutRowid: false,
+    strict: false,
     sql: '',
     columns: columns.map(toColumn),
     primaryKey: uniqueKeys.find((key) => key.primary) ?? null,
     uniqueKeys,
-    foreignKeys: foreignKeys.map(toForeignKey),
     estimatedRows: found.rows === null ? null : Math.round(found.rows),
   }
 }
@@ -205,15 +185,6 @@ interface UniqueKeyRow {
   ordered: number
 }
 
-interface ForeignKeyRow {
-  name: string
-  cascades: number
-  columns: string
-  parent: string
-  parent_schema: string
-  parent_columns: string
-}
-
 function toColumn(row: ColumnRow): TableColumn {
   return {
     name: row.name,
@@ -237,18 +208,5 @@ function toUniqueKey(row: UniqueKeyRow): UniqueKey {
     collations: JSON.parse(row.collations) as (string | null)[],
     notNull: row.not_null === 1,
     ordered: row.ordered === 1,
-  }
-}
-
-function toForeignKey(row: ForeignKeyRow): ForeignKey {
-  return {
-    name: row.name,
-    columns: JSON.parse(row.columns) as string[],
-    cascades: row.cascades === 1,
-    references: {
-      schema: row.parent_schema,
-      name: row.parent,
-      columns: JSON.parse(row.parent_columns) as string[],
-    },
   }
 }

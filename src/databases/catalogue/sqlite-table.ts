@@ -1,11 +1,11 @@
 import type { Query } from '../database.js'
 import { quoteIdentifier, type TableName } from '../identifier.js'
 import { firstList, sqliteTokens, type SqliteToken } from './sqlite-tokens.js'
-import type { ForeignKey, TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
+import type { TableColumn, TableDescription, TableKind, UniqueKey } from './table-description.js'
 
 // Temporary tables hide those of main, as they do in a statement without a schema.
 const TABLE = `
-  SELECT schema, name, type, wr
+  SELECT schema, name, type, wr, strict
   FROM pragma_table_list
   WHERE name = $1 COLLATE NOCASE AND ($2 IS NULL OR schema = $2 COLLATE NOCASE)
   ORDER BY CASE schema WHEN 'temp' THEN 0 WHEN 'main' THEN 1 ELSE 2 END
@@ -34,11 +34,6 @@ const INDEX_COLUMNS = `
   WHERE key = 1
   ORDER BY seqno`
 
-const FOREIGN_KEYS = `
-  SELECT id, seq, "table" AS parent, "from" AS column_name, "to" AS parent_column, on_delete
-  FROM pragma_foreign_key_list($1, $2)
-  ORDER BY id, seq`
-
 const KINDS: Readonly<Record<string, TableKind>> = { table: 'table', view: 'view', virtual: 'virtual table' }
 
 export async function describeSqliteTable(query: Query, table: TableName): Promise<TableDescription | null> {
@@ -64,11 +59,11 @@ export async function describeSqliteTable(query: Query, table: TableName): Promi
     inherited: false,
     hidingFrom: null,
     withoutRowid: found.wr === 1,
+    strict: found.strict === 1,
     sql,
     columns,
     primaryKey: uniqueKeys.find((key) => key.primary) ?? null,
     uniqueKeys,
-    foreignKeys: await readForeignKeys(query, found),
     estimatedRows: await estimatedRows(query, found),
   }
 }
@@ -84,6 +79,7 @@ interface TableRow {
   name: string
   type: string
   wr: number
+  strict: number
 }
 
 interface ColumnRow {
@@ -193,56 +189,6 @@ function writtenCollation(definition: readonly SqliteToken[]): string | null {
 // SQLite takes a name in apostrophes, too.
 function bareName(text: string): string {
   return text.startsWith("'") ? text.slice(1, -1).replaceAll("''", "'") : text
-}
-
-interface ForeignKeyRow {
-  id: number
-  parent: string
-  column_name: string
-  parent_column: string | null
-  on_delete: string
-}
-
-async function readForeignKeys(query: Query, table: TableRow): Promise<ForeignKey[]> {
-  const rows = (await query<ForeignKeyRow>(FOREIGN_KEYS, [table.name, table.schema])).rows
-  const byId = new Map<
-    number,
-    { parent: string; columns: string[]; cascades: boolean; parentColumns: (string | null)[] }
-  >()
-  for (const row of rows) {
-    const key = byId.get(row.id) ?? {
-      parent: row.parent,
-      columns: [],
-      cascades: row.on_delete === 'CASCADE',
-      parentColumns: [],
-    }
-    key.columns.push(row.column_name)
-    key.parentColumns.push(row.parent_column)
-    byId.set(row.id, key)
-  }
-  return Promise.all(
-    [...byId.values()].map(async ({ parent, columns, cascades, parentColumns }) => ({
-      name: null,
-      columns,
-      cascades,
-      references: {
-        schema: table.schema,
-        name: parent,
-        columns: parentColumns.every((column) => column !== null)
-          ? parentColumns
-          : await primaryKeyColumns(query, parent, table.schema),
-      },
-    })),
-  )
-}
-
-// A reference without columns means the parent's primary key.
-async function primaryKeyColumns(query: Query, table: string, schema: string): Promise<string[]> {
-  const { rows } = await query<ColumnRow>(COLUMNS, [table, schema])
-  return rows
-    .filter((row) => row.pk > 0)
-    .sort((a, b) => a.pk - b.pk)
-    .map((row) => row.name)
 }
 
 // The first number of a `stat` is the number of rows in the index, or in the table where `idx` is NULL.

@@ -41,15 +41,6 @@ export interface UniqueKey {
   readonly ordered: boolean
 }
 
-export interface ForeignKey {
-  /** Null where it has no name (SQLite). */
-  readonly name: string | null
-  readonly columns: readonly string[]
-  /** Deleting the referenced row deletes the row that refers to it. */
-  readonly cascades: boolean
-  readonly references: { readonly schema: string; readonly name: string; readonly columns: readonly string[] }
-}
-
 export type TableKind =
   'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table' | 'virtual table' | 'other'
 
@@ -65,13 +56,14 @@ export interface TableDescription {
   readonly hidingFrom: string | null
   /** SQLite: WITHOUT ROWID. */
   readonly withoutRowid: boolean
+  /** SQLite: STRICT, where ANY takes a value as it is; elsewhere ANY makes a number of text that looks like one. */
+  readonly strict: boolean
   /** SQLite: the statement that made it, as it is now; PostgreSQL: ''. */
   readonly sql: string
   readonly columns: readonly TableColumn[]
   readonly primaryKey: UniqueKey | null
   /** All usable ones, the primary key first. */
   readonly uniqueKeys: readonly UniqueKey[]
-  readonly foreignKeys: readonly ForeignKey[]
   /** From the statistics, never counted; null when the table was never analysed. */
   readonly estimatedRows: number | null
 }

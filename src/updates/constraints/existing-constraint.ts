@@ -97,7 +97,8 @@ export function constraintOf(existing: PostgresConstraint): Constraint | null {
   if (existing.kind === 'unique') return { kind: 'unique', columns }
   const [first] = columns
   if (existing.kind === 'not null' && first !== undefined) return { kind: 'notNull', column: first }
-  if (foreignKey === null || foreignKey.match !== 's') return null
+  // From version 18 on a key may say PERIOD: then several parents together may cover a row, which = finds in none.
+  if (foreignKey === null || foreignKey.match !== 's' || existing.definition.includes(', PERIOD ')) return null
   return {
     kind: 'foreignKey',
     columns: columns.map((own, index) => ({ own, parent: foreignKey.parentColumns[index] ?? '' })),
@@ -138,7 +139,8 @@ function pairsText({ columns }: ForeignKeyConstraint): string[] {
 
 function isUnique(existing: PostgresConstraint, columns: readonly string[]): boolean {
   const plain = existing.deferrable === null && !existing.definition.startsWith('UNIQUE NULLS NOT DISTINCT')
-  return plain && sameText(existing.columns, columns) && !existing.definition.includes(' INCLUDE (')
+  const more = / INCLUDE \(| WITHOUT OVERLAPS\)/.test(existing.definition)
+  return plain && !more && sameText(existing.columns, columns)
 }
 
 // Only PostgreSQL knows that `age>0` and `((age > 0))` are the same: the check is put on an empty copy of the table.

@@ -7,6 +7,7 @@ import { comparedColumns } from './compared-columns.js'
 import type { Constraint } from './constraint.js'
 import { ownColumns } from './constraint-sql.js'
 import type { ViolationsFound } from './errors.js'
+import { keyComparisons } from './key-comparisons.js'
 import { violationPredicate } from './violation.js'
 
 const SAMPLES = 5
@@ -22,6 +23,7 @@ export async function findViolations(
   query: Query,
   relation: PostgresRelation,
   constraint: Constraint,
+  constraintName: string,
 ): Promise<ViolationsFound> {
   const reader = { query, dialect: 'postgres' } as const
   const table = await describeTable(reader, relation)
@@ -34,6 +36,7 @@ export async function findViolations(
     row: relation.name,
     table: relation,
     key,
+    comparisons: await keyComparisons(query, relation, constraintName, constraint),
   })
   const counted = await query<{ violations: number }>(`
     SELECT count(*)::float8 AS violations

@@ -5,10 +5,12 @@ import { classifyError } from '../../databases/error-class.js'
 import { quoteIdentifier, quoteTable } from '../../databases/identifier.js'
 import type { SqlPart } from '../../keyset/range.js'
 import type { KeyRange, WalkPlan } from '../../keyset/walk.js'
-import { movePostgresRows, type Keeping } from '../delete-rows/move.js'
+import type { Keeping } from '../delete-rows/keeping.js'
+import { movePostgresRows } from '../delete-rows/move.js'
 import type { Constraint, OnViolation } from './constraint.js'
 import { CascadeRefusedError, ConstraintViolationsError, RepairRefusedError, type ViolationsFound } from './errors.js'
 import { sampleColumns } from './find-violations.js'
+import { comparedByKey, type KeyComparisons } from './key-comparisons.js'
 import { lowerKey, repairColumns, sameValues, violationPredicate } from './violation.js'
 
 /** How the rows that violate a constraint are repaired. */
@@ -16,6 +18,8 @@ export interface RepairPlan {
   readonly updateName: string
   readonly constraintName: string
   readonly constraint: Constraint
+  /** Of a foreign key. */
+  readonly comparisons: KeyComparisons
   readonly onViolation: Exclude<OnViolation, 'report'>
   /** Infinity sets no limit. */
   readonly maxViolations: number
@@ -74,6 +78,7 @@ export function violatorsIn(plan: RepairPlan, range: KeyRange): SqlPart {
     row: table.name,
     table,
     key: key.columns.map((column) => column.name),
+    comparisons: plan.comparisons,
   })
   return { sql: `${sql} AND ${violation}`, values }
 }
@@ -150,13 +155,13 @@ const CASCADING: Readonly<Record<string, string>> = { c: 'CASCADE', n: 'SET NULL
 function isReferred({ walk }: RepairPlan, foreignKey: ReferencingKey): string {
   const row = quoteIdentifier(walk.table.name, 'postgres')
   const child = '"evenkeel_child"'
-  // By the key's own operators, wherever they are: which keys refer to the table is not for the update to choose.
-  const matches = foreignKey.columns.map((column, index) =>
-    [
+  // As the key does: which keys refer to the table is not for the update to choose.
+  const matches = foreignKey.comparisons.map((comparison, index) =>
+    comparedByKey(
+      comparison,
       `${row}.${quoteIdentifier(foreignKey.parentColumns[index] ?? '', 'postgres')}`,
-      foreignKey.operators[index] ?? '=',
-      `${child}.${quoteIdentifier(column, 'postgres')}`,
-    ].join(' '),
+      `${child}.${quoteIdentifier(foreignKey.columns[index] ?? '', 'postgres')}`,
+    ),
   )
   // A row that refers to itself goes anyway.
   const other = `(${child}.tableoid, ${child}.ctid) <> (${row}.tableoid, ${row}.ctid)`
@@ -170,7 +175,8 @@ function isReferred({ walk }: RepairPlan, foreignKey: ReferencingKey): string {
 async function change(query: Query, plan: RepairPlan, violators: SqlPart): Promise<number> {
   const { walk, keeping, constraint } = plan
   if (plan.onViolation === 'delete') {
-    if (keeping !== null) return movePostgresRows(query, walk, keeping, violators, plan.updateName)
+    const work = `validateConstraintAndRepair "${plan.updateName}"`
+    if (keeping !== null) return movePostgresRows(query, walk, keeping, violators, work)
     const deleted = await query(`DELETE FROM ${walk.tableSql} WHERE ${violators.sql}`, violators.values)
     return deleted.rowCount
   }

@@ -1,15 +1,15 @@
 import { requireComparable } from '../../databases/catalogue/compared-columns.js'
 import { findPostgresConstraint } from '../../databases/catalogue/constraint.js'
-import { describeTable, requireColumns, type TableDescription } from '../../databases/catalogue/table.js'
+import { describeTable, requireColumns } from '../../databases/catalogue/table.js'
 import type { Query, ReadContext } from '../../databases/database.js'
 import { quoteIdentifier, type TableName } from '../../databases/identifier.js'
 import { MAX_LOCK_TRIES } from '../../databases/lock-timeout.js'
-import { InvalidQueueRowError, SchemaMismatchError } from '../../errors.js'
+import { InvalidQueueRowError } from '../../errors.js'
 import type { JsonObject } from '../../json.js'
 import { describe, requireReadable } from '../../options.js'
 import { commonDefinition } from '../define.js'
 import type { BatchContext, BatchedUpdate, BatchResult, CommonOptions, PrepareContext } from '../definition.js'
-import { planKeeping } from '../delete-rows/move.js'
+import { planKeeping } from '../delete-rows/keeping.js'
 import { previewWalk } from '../preview/preview-walk.js'
 import { limitOf, limitProblems, type RowLimit } from '../row-limit.js'
 import { ConnectionCache } from '../walk/connection-cache.js'
@@ -29,7 +29,9 @@ import {
   scratchSavepoint,
 } from './existing-constraint.js'
 import { findViolations } from './find-violations.js'
+import { keyComparisons } from './key-comparisons.js'
 import { repairRange, violatorsIn, type RepairPlan } from './repair-rows.js'
+import { requireNullable } from './require-nullable.js'
 import { tryValidate, withoutTimeLimits } from './try-validate.js'
 import { attachUniqueIfPossible, uniqueIndexUpdate } from './unique-constraint.js'
 import { repairColumns } from './violation.js'
@@ -195,26 +197,14 @@ async function planRepair(context: ReadContext, options: ValidateAndRepairOption
     updateName: options.name,
     constraintName,
     constraint,
+    comparisons: await keyComparisons(context.query, relation, constraintName, constraint),
     onViolation,
     maxViolations: limitOf(options.maxViolations),
     allowCascade: options.allowCascade ?? false,
     walk,
-    keeping: keepIn === undefined ? null : planKeeping(table, await describeTable(context, keepIn), keepIn),
+    keeping: keepIn === undefined ? null : await planKeeping(context, table, keepIn),
     relation,
   }
-}
-
-function requireNullable(table: TableDescription, constraint: Constraint): void {
-  const columns = repairColumns(constraint)
-  const wanted = typeof columns === 'string' ? [] : requireColumns(table, columns, 'constraint')
-  const refused = wanted.filter((column) => column.notNull || column.generated !== null)
-  if (refused.length === 0) return
-  const reasons = refused.map((column) => `"${column.name}" is ${column.notNull ? 'NOT NULL' : 'generated'}`)
-  throw new SchemaMismatchError(
-    `table ${table.name} (onViolation "null")`,
-    `not all of the columns can be set to NULL: ${reasons.join(', ')}`,
-    "Choose onViolation 'delete' or 'report', or make the columns nullable.",
-  )
 }
 
 async function validateStep(
@@ -240,12 +230,12 @@ async function validateStep(
   const walks = savedCount(progress, 'walks')
   if (options.onViolation === 'report') {
     await withoutTimeLimits(query)
-    const found = await findViolations(query, table, constraint)
+    const found = await findViolations(query, table, constraint, constraintName)
     throw new ConstraintViolationsError(constraintName, table.name, found, result.error)
   }
   if (walks >= MAX_WALKS || (walks > 0 && savedCount(progress, 'changed') === 0)) {
     await withoutTimeLimits(query)
-    const { samples } = await findViolations(query, table, constraint)
+    const { samples } = await findViolations(query, table, constraint, constraintName)
     throw new RepairIncompleteError(constraintName, table.name, samples, result.error)
   }
   log.info({ constraint: constraintName, error: result.error.message }, 'rows violate the constraint; walks the table')

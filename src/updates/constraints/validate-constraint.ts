@@ -178,5 +178,5 @@ async function violationsOf(
 ): Promise<ViolationsFound> {
   const constraint = constraintOf(existing)
   if (constraint === null) return { count: null, samples: [] }
-  return findViolations(query, table, constraint).catch(() => ({ count: null, samples: [] }))
+  return findViolations(query, table, constraint, existing.name).catch(() => ({ count: null, samples: [] }))
 }

@@ -2,6 +2,7 @@ import type { Dialect } from '../../databases/database.js'
 import { quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
 import type { Constraint, ForeignKeyConstraint, UniqueConstraint } from './constraint.js'
 import { parenthesized } from './constraint-sql.js'
+import { comparedByKey, type KeyComparisons } from './key-comparisons.js'
 
 /** Where a violation predicate stands. */
 export interface PredicatePlace {
@@ -12,6 +13,8 @@ export interface PredicatePlace {
   readonly table: TableName
   /** Columns that tell every row apart; for `unique` alone, which needs to know the first of several rows. */
   readonly key?: readonly string[]
+  /** How the foreign key compares; without it by SQL's `=`. PostgreSQL only. */
+  readonly comparisons?: KeyComparisons
 }
 
 /**
@@ -71,11 +74,16 @@ function orphanPredicate(constraint: ForeignKeyConstraint, row: string, place: P
   // Every column is qualified: `id` alone would be the parent's, whatever was meant.
   const parent = quoteIdentifier(otherName('evenkeel_parent', place.row), dialect)
   const pairs = constraint.columns.map((pair) => ({
+    comparison: place.comparisons?.get(pair.own),
     own: `${row}.${quoteIdentifier(pair.own, dialect)}`,
     parent: `${parent}.${quoteIdentifier(pair.parent, dialect)}`,
   }))
   // SQLite compares under the affinity of the parent's column alone: the plus takes away that of the own one.
-  const matches = pairs.map((pair) => `${pair.parent} = ${dialect === 'sqlite' ? '+' : ''}${pair.own}`)
+  const matches = pairs.map((pair) =>
+    pair.comparison === undefined
+      ? `${pair.parent} = ${dialect === 'sqlite' ? '+' : ''}${pair.own}`
+      : comparedByKey(pair.comparison, pair.parent, pair.own),
+  )
   return `(${pairs.map((pair) => `${pair.own} IS NOT NULL`).join(' AND ')}
     AND NOT EXISTS (
       SELECT 1

@@ -4,6 +4,7 @@ import { describeTable, type TableDescription } from '../../../databases/catalog
 import { ConfigurationError, SchemaMismatchError } from '../../../errors.js'
 import type { Constraint, OnViolation } from '../constraint.js'
 import { ConstraintViolationsError } from '../errors.js'
+import { RowsNotKeptError } from '../../delete-rows/move.js'
 import { fillFirst } from '../violation-hints.js'
 import { repairColumns, violationPredicate } from '../violation.js'
 import { NotRebuildableError, RepairHadNoEffectError } from './errors.js'
@@ -94,8 +95,10 @@ async function chosenRepair(
   }
   const keep = request.keepIn === undefined ? null : await keepStatement(query, table, violators, request.keepIn)
   return async () => {
-    if (keep !== null) await query(keep)
-    return (await query(`DELETE FROM ${source} WHERE ${predicate}`)).rowCount
+    const kept = keep === null ? null : (await query(keep)).rowCount
+    const deleted = (await query(`DELETE FROM ${source} WHERE ${predicate}`)).rowCount
+    if (kept !== null && kept !== deleted) throw new RowsNotKeptError(`addConstraint ${request.label}`, deleted, kept)
+    return deleted
   }
 }
 
@@ -126,7 +129,8 @@ async function keepStatement(
     )
   }
   const list = quoteColumns(columns, 'sqlite')
-  return `INSERT INTO ${quoteTable(name, 'sqlite')} (${list})
+  // OR ABORT: an `ON CONFLICT IGNORE` or `REPLACE` of that table would drop rows without a word.
+  return `INSERT OR ABORT INTO ${quoteTable(name, 'sqlite')} (${list})
      SELECT ${list}
      FROM ${violators.source}
      WHERE ${violators.predicate}`

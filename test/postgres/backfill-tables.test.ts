@@ -85,6 +85,23 @@ describePostgres('walks over tables of PostgreSQL', (postgres) => {
     expect((await pool.query('SELECT count(*)::int AS n FROM parts')).rows).toEqual([{ n: 2 }])
   })
 
+  it.each([
+    ['parts', 'parts_1'],
+    ['parts_1', 'parts'],
+    ['parts_1', 'parts_2'],
+  ])('refuses to keep rows of %s in %s, another part of the same table', async (table, keepIn) => {
+    const { pool, database } = await fresh(
+      postgres,
+      `CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+       CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+       CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+       INSERT INTO parts VALUES (1), (2)`,
+    )
+    const updater = await queued({ database }, deleteRows({ name: 'move', table, where: 'id = 1', keepIn }))
+    await expect(updater.runToCompletion()).rejects.toThrow(`${keepIn} (keepIn): it is of the same partitioned table`)
+    expect((await pool.query('SELECT count(*)::int AS n FROM parts')).rows).toEqual([{ n: 2 }])
+  })
+
   it.runIf(postgres.version >= 18)(
     'refuses a key whose index keeps no order: every batch would sort the table',
     async () => {

@@ -28,6 +28,7 @@ export async function planKeeping(
   const keep = await describeTable(reader, keepIn)
   await refuseCascades(reader, from, keep, keepIn)
   const columns = keptColumns(from, keep, keepIn)
+  await refusePartitions(reader, from, keep, keepIn)
   return { tableSql: quoteTable({ schema: keep.schema, name: keep.name }, keep.dialect), columns }
 }
 
@@ -121,6 +122,26 @@ async function refuseCascades(
       'Drop that foreign key, or name another table in keepIn.',
     )
   }
+}
+
+// A row would be moved to where it was.
+async function refusePartitions(
+  { query, dialect }: CatalogueReader,
+  from: TableDescription,
+  keep: TableDescription,
+  keepIn: TableName,
+): Promise<void> {
+  if (dialect !== 'postgres') return
+  const { rows } = await query(
+    'SELECT 1 FROM pg_partition_root($1::text::regclass) AS root WHERE root = pg_partition_root($2::text::regclass)',
+    [quoteTable(from, 'postgres'), quoteTable(keep, 'postgres')],
+  )
+  if (rows.length === 0) return
+  throw new SchemaMismatchError(
+    subjectOf(keepIn),
+    `it is of the same partitioned table as ${from.name}, so rows would stay in it`,
+    'Name a table of its own in keepIn.',
+  )
 }
 
 function goesToo({ parent }: Cascade, from: TableDescription): string {

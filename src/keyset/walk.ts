@@ -5,7 +5,15 @@ import { SchemaMismatchError } from '../errors.js'
 import { sameKey, type EncodedKey } from './encoding.js'
 import { chooseKey, type WalkKey } from './key.js'
 import { orderStamp, orderStampSql, StalePlanError } from './order-stamp.js'
-import { compareKey, compareKeyLiterally, keyOrder, keySelection, type SqlPart } from './range.js'
+import {
+  compareKey,
+  compareKeyLiterally,
+  keyEquals,
+  keyOrder,
+  keyParameters,
+  keySelection,
+  type SqlPart,
+} from './range.js'
 import { readKey } from './row-key.js'
 
 /** A table, and the unique key that its rows are walked by. */
@@ -63,11 +71,16 @@ export function planWalk(table: TableDescription, key?: readonly string[]): Walk
   return { table, tableSql, key: chosen, order }
 }
 
-/** The first and the last key of the table now; null when it is empty. */
+/**
+ * The first and the last key of the table now; null when it is empty.
+ *
+ * @throws SchemaMismatchError for a key that can't be read back: rows beside it would be left out
+ */
 export async function walkBounds(
   query: Query,
-  { tableSql, key }: WalkPlan,
+  plan: WalkPlan,
 ): Promise<{ readonly first: EncodedKey; readonly end: EncodedKey } | null> {
+  const { tableSql, key } = plan
   const { rows } = await query(`
     SELECT *
     FROM (
@@ -83,7 +96,24 @@ export async function walkBounds(
       LIMIT 1
     ) AS last_row`)
   const [row] = rows
-  return row === undefined ? null : { first: readKey(key, row, FIRST), end: readKey(key, row, LAST) }
+  if (row === undefined) return null
+  const bounds = { first: readKey(key, row, FIRST), end: readKey(key, row, LAST) }
+  await refuseInexact(query, plan, bounds.first)
+  await refuseInexact(query, plan, bounds.end)
+  return bounds
+}
+
+// What isn't valid in the encoding comes from the driver as U+FFFD, which has another place in the order. The real one
+// can be told by a row that has it.
+async function refuseInexact(query: Query, plan: WalkPlan, bound: EncodedKey): Promise<void> {
+  if (!bound.some((value) => typeof value === 'string' && value.includes('\uFFFD'))) return
+  const { rows } = await query(
+    `SELECT 1 AS found
+     FROM ${plan.tableSql}
+     WHERE ${keyEquals(plan.key, (column, index) => `$${index + 1}${column.cast}`)}`,
+    keyParameters(plan.key, bound),
+  )
+  if (rows.length === 0) throw inexact(plan, bound, 'rows would be left out')
 }
 
 /**
@@ -107,7 +137,7 @@ export async function nextRange(
   const bounds = rows.map((row) => ({ upper: readKey(plan.key, row, LAST), at: row.evenkeel_row ?? size }))
   const [first] = bounds
   if (first !== undefined && position.lower !== null && sameKey(first.upper, position.lower)) {
-    throw notMoving(plan, first.upper)
+    throw inexact(plan, first.upper, "the walk doesn't move")
   }
   const found = bounds.at(-1)
   if (found?.at === size) {
@@ -249,10 +279,10 @@ function hiding(table: TableDescription, role: string): SchemaMismatchError {
   )
 }
 
-function notMoving({ table }: WalkPlan, at: EncodedKey): SchemaMismatchError {
+function inexact({ table }: WalkPlan, at: EncodedKey, consequence: string): SchemaMismatchError {
   return new SchemaMismatchError(
     `table ${table.schema}.${table.name}`,
-    `the key ${JSON.stringify(at)} can't be read back exactly, so the walk doesn't move`,
+    `the key ${JSON.stringify(at)} can't be read back exactly, so ${consequence}`,
     'Walk by another key. Keys of text must be valid in the encoding of the database.',
   )
 }

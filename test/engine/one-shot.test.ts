@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { defineUpdate, type OneShotOptions } from 'evenkeel'
 import { expect, it } from 'vitest'
 import { describeDatabases } from '../support/databases.js'
@@ -117,5 +118,25 @@ describeDatabases('one-shot updates', ({ fresh, dialect }) => {
     await updater.enqueue(shot)
     await updater.runToCompletion()
     expect(ran).toEqual(['shot', 'urgent', 'shot'])
+  })
+
+  it('send no statement any more once they are told to stop', async () => {
+    const database = await fresh()
+    await database.query('CREATE TABLE traces (n INTEGER)')
+    const stops: Promise<void>[] = []
+    let refused: unknown
+    const shot = oneShot({
+      async run({ query, signal }) {
+        stops.push(updater.stop({ graceMs: 0 }))
+        await once(signal, 'abort')
+        refused = await query('INSERT INTO traces VALUES (1)').catch((error: unknown) => error === signal.reason)
+      },
+    })
+    const updater = await installed(database, { updates: [shot] })
+    await updater.enqueue(shot)
+    await updater.runNextBatch().catch(() => {})
+    await Promise.all(stops)
+    expect(refused).toBe(true)
+    expect((await database.query('SELECT n FROM traces')).rows).toEqual([])
   })
 })

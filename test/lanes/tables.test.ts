@@ -4,10 +4,16 @@ import { cutKeys } from '../../src/keyset/cuts.js'
 import { planWalk, walkBounds, type WalkPlan } from '../../src/keyset/walk.js'
 import { describeTable } from '../../src/databases/catalogue/table.js'
 import type { Query } from '../../src/databases/database.js'
+import { quarantineOf } from '../../src/queue/quarantine.js'
+import { QueueStore } from '../../src/queue/queue-store.js'
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
+import { fromPg } from 'evenkeel/pg'
+import type { PoolClient } from 'pg'
+import { until } from '../support/indexes.js'
 import { describePostgres, type TestDatabase } from '../support/postgres.js'
 import { countedTable, expectEachRowOnce, lanesUsed, updaterOn } from './support.js'
 
+const SOMEBODY_WAITS = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 const IDS = 'id BIGINT, value INTEGER'
 const change = (options: object = {}) =>
   backfill<never>({ name: 'change', table: 'walked', set: { value: '1' }, lanes: 4, ...options })
@@ -123,6 +129,27 @@ describePostgres('tables in lanes', (postgres) => {
     expect(limited).not.toContain(undefined)
     expect((await database.pool.query('SELECT 1 FROM walked LIMIT 1')).rows).toEqual([])
     expect(() => deleteRows({ name: 'x', table: 'walked', where: 'TRUE', maxDeletes: 5, lanes: 2 })).toThrow(/only one/)
+  })
+
+  it('counts with the rows that a lane sets aside those that others are setting aside', async () => {
+    const database = await postgres.freshDatabase()
+    const updater = updaterOn(database, { updates: [] })
+    await updater.install()
+    await updater.enqueue('change')
+    const adapter = fromPg(database.pool)
+    const store = new QueueStore(adapter)
+    const setAside = async (tx: PoolClient, key: number) => {
+      const quarantine = quarantineOf(store.within(tx), store.tables, 'change', true)
+      await quarantine.add([key], 'broken')
+      return quarantine.count()
+    }
+    const { second } = await adapter.transaction(async (first) => {
+      await setAside(first, 1)
+      const counting = adapter.transaction((tx) => setAside(tx, 2))
+      await until(database.pool, SOMEBODY_WAITS)
+      return { second: counting }
+    })
+    expect(await second).toBe(2)
   })
 
   it('holds maxQuarantined over all lanes', async () => {

@@ -9,6 +9,7 @@ import {
   ConstraintDefinitionError,
   ConstraintMissingError,
   ConstraintViolationsError,
+  LockNotAvailableError,
   RepairIncompleteError,
   RepairRefusedError,
 } from '../../src/updates/constraints/errors.js'
@@ -305,6 +306,20 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
     const error = await repair(pool)
     expect(error).toBeInstanceOf(RepairIncompleteError)
     expect((error as RepairIncompleteError).samples).toHaveLength(5)
+  })
+
+  it('gives up a lock that is not to be had for the thirtieth time', async () => {
+    const database = await shop()
+    const holder = await database.openClient()
+    await holder.query('BEGIN; LOCK TABLE posts IN SHARE UPDATE EXCLUSIVE MODE')
+    // A lock is waited for through thirty failures in a row, too.
+    await database.pool.query(
+      `UPDATE background_updates SET attempts = 29, progress_json = '{"state": "validate", "lock_tries": 29}'`,
+    )
+    const error = await repair(database.pool)
+    expect(error).toBeInstanceOf(LockNotAvailableError)
+    expect((error as Error).message).toContain('30')
+    await holder.query('COMMIT')
   })
 
   it('changes no row by the predicate of another constraint', async () => {

@@ -97,6 +97,27 @@ describePostgres('createIndex beside others', (postgres) => {
     expect(await validity(database.pool)).toMatchObject({ users_idx: true })
   })
 
+  it('keeps an index whose build ends between two looks', async () => {
+    const { pool } = await make()
+    const setValid = (valid: boolean) =>
+      pool.query(`UPDATE pg_index SET indisvalid = ${valid} WHERE indexrelid = 'users_idx'::regclass`)
+    await pool.query('CREATE INDEX users_idx ON users (email)')
+    await setValid(false)
+    const before = await indexes(pool)
+    let looks = 0
+    await runOneShot(fromPg(pool), definition(), {
+      wrap: (query) => async (text, values) => {
+        const answer = await query<never>(text, values)
+        if (text.includes('FROM pg_stat_progress_create_index')) looks += 1
+        // The first was before the index was seen to be invalid, the second finds nobody who builds it.
+        if (looks === 2) await setValid(true)
+        return answer
+      },
+    })
+    expect(looks).toBeGreaterThan(1)
+    expect((await indexes(pool)).users_idx).toMatchObject({ oid: before.users_idx?.oid, valid: true })
+  })
+
   it('refuses what another process built meanwhile with another definition', async () => {
     const database = await make()
     const old = await oldSnapshot(database)

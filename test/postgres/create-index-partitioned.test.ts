@@ -6,6 +6,7 @@ import {
   DuplicateKeysError,
   ForeignPartitionError,
   IndexDefinitionError,
+  IndexNameTakenError,
   IndexRefusedError,
   ReplacedIndexError,
 } from '../../src/updates/create-index.js'
@@ -158,6 +159,18 @@ describePostgres('createIndex on a partitioned table', (postgres) => {
     expect(error).toBeInstanceOf(ForeignPartitionError)
     expect((error as Error).message).toContain('events_far')
     expect((await indexes(pool)).events_idx).toBeUndefined()
+  })
+
+  it('takes no index of a partition that is part of another one’s', async () => {
+    const { pool } = await make()
+    await pool.query(`
+      CREATE INDEX other_idx ON ONLY events (lower(kind));
+      CREATE INDEX events_idx_events_1 ON events_1 (lower(kind));
+      ALTER INDEX other_idx ATTACH PARTITION events_idx_events_1`)
+    await expect(runOneShot(fromPg(pool), update())).rejects.toThrow(IndexNameTakenError)
+    await pool.query('ALTER INDEX events_idx_events_1 RENAME TO other_idx_events_1')
+    await runOneShot(fromPg(pool), update())
+    expect(await validity(pool)).toEqual({ ...ALL, other_idx: false, other_idx_events_1: true })
   })
 
   it('names the duplicates of a partition', async () => {

@@ -18,7 +18,7 @@ interface KeyType {
 const digits = (most: number) => fc.bigInt({ min: -(10n ** BigInt(most)), max: 10n ** BigInt(most) })
 const bigints = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)
 const texts = fc.string({
-  unit: fc.constantFrom('a', 'B', 'b', 'Z', 'ä', 'ß', ' ', '_', '"', '\\', '1', '𝔘'),
+  unit: fc.constantFrom('a', 'B', 'b', 'Z', 'ä', 'ß', ' ', '_', '"', '\\', '1', '𝔘', '\uFFFD'),
   maxLength: 5,
 })
 const instants = fc

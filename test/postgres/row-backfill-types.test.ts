@@ -131,4 +131,26 @@ describePostgres('rowBackfill', (postgres) => {
     await change
     expect((await fresh.pool.query('SELECT x, y FROM t')).rows).toEqual([{ x: 12, y: 1 }])
   })
+
+  it('lets others refer to a row that it has read', async () => {
+    const fresh = await postgres.freshDatabase()
+    await fresh.pool.query(`
+      CREATE TABLE t (id int PRIMARY KEY, x int);
+      CREATE TABLE child (t_id int REFERENCES t);
+      INSERT INTO t VALUES (1)`)
+    const other = await fresh.openClient()
+    // Only so that the test ends when it has to wait for us.
+    await other.query("SET lock_timeout = '2s'")
+    const update = rowBackfill<{ id: number }>({
+      name: 'fill',
+      table: 't',
+      columns: ['id'],
+      async map() {
+        await other.query('INSERT INTO child VALUES (1)')
+        return { x: 1 }
+      },
+    })
+    await runAll(await queued({ database: fromPg(fresh.pool) as unknown as Database<never> }, update, [9]))
+    expect((await fresh.pool.query('SELECT t_id, x FROM t JOIN child ON t_id = id')).rows).toEqual([{ t_id: 1, x: 1 }])
+  })
 })

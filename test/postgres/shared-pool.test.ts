@@ -65,4 +65,34 @@ describePostgres('a database and a pool that belong to others too', (postgres) =
     const { rows } = await pool.query('SELECT now() = statement_timestamp() AS alone')
     expect(rows).toEqual([{ alone: true }])
   })
+
+  it('a connection that a cancel may still hit isn’t given to anybody else', async () => {
+    const { url } = await postgres.freshDatabase()
+    // The cancel needs another connection, so it is under way until this one is given back.
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    onTestFinished(() => pool.end())
+    const stop = new AbortController()
+    const pidOf = 'SELECT pg_backend_pid() AS pid'
+    const before = await fromPg(pool).session(
+      async ({ query }) => {
+        const { rows } = await query<{ pid: number }>(pidOf)
+        stop.abort()
+        return rows
+      },
+      { signal: stop.signal },
+    )
+    expect((await pool.query(pidOf)).rows).not.toEqual(before)
+  })
+
+  it('a server that ends an idle connection doesn’t end the process', async () => {
+    const { url, pool: others } = await postgres.freshDatabase()
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    onTestFinished(() => pool.end())
+    const { rows } = await fromPg(pool).session(({ query }) => query<{ pid: number }>('SELECT pg_backend_pid() AS pid'))
+    const removed = new Promise((resolve) => void pool.once('remove', resolve))
+    await others.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
+    // An error of the pool that nobody heard would fail the whole test run.
+    await removed
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  })
 })

@@ -41,9 +41,9 @@ async function runOne(pool: pg.Pool, update: never): Promise<void> {
   await updater.runToCompletion()
 }
 
-const WAITING = (mode: 'AccessExclusiveLock' | 'ShareLock') => `
+const WAITING = (mode: 'AccessExclusiveLock' | 'ShareLock', relation = 't') => `
   SELECT FROM pg_locks
-  WHERE relation = 't'::regclass AND mode = '${mode}' AND NOT granted`
+  WHERE relation = '${relation}'::regclass AND mode = '${mode}' AND NOT granted`
 
 describePostgres('a change of the schema behind an old reader', (postgres) => {
   it.each(CHANGES)('holds up no reader for longer than a try: %s', async (_, change) => {
@@ -89,5 +89,26 @@ describePostgres('a change of the schema behind an old reader', (postgres) => {
     expect((await pool.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 't_id_idx'::regclass")).rows).toEqual([
       { indisvalid: true },
     ])
+  })
+
+  it('holds up no reader for longer than a try: an index that a partition has already', async () => {
+    const database = await postgres.freshDatabase()
+    const { pool } = database
+    await new BackgroundUpdater({ database: fromPg(pool), updates: [] }).install()
+    await pool.query(`
+      CREATE TABLE t (id int) PARTITION BY RANGE (id);
+      CREATE TABLE t_1 PARTITION OF t DEFAULT;
+      CREATE INDEX t_1_idx ON t_1 (id)`)
+    const reader = await database.openClient()
+    await reader.query('BEGIN; SELECT FROM t_1 LIMIT 1')
+    const index = createIndex({ name: 'index', index: 't_id_idx', table: 't', columns: ['id'] })
+    const building = runOne(pool, index as never)
+    for (let tries = 0; tries < 2; tries += 1) {
+      await until(pool, WAITING('AccessExclusiveLock', 't_1_idx'))
+      expect((await pool.query('SELECT count(*)::int AS n FROM t_1')).rows).toEqual([{ n: 0 }])
+    }
+    await reader.query('COMMIT')
+    await building
+    expect((await pool.query("SELECT 1 FROM pg_inherits WHERE inhrelid = 't_1_idx'::regclass")).rowCount).toBe(1)
   })
 })

@@ -10,7 +10,10 @@ import { walkWhole } from '../support/walk-whole.js'
 const integers = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const blobs = fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes))
 const reals = fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(0.5, 9007199254740992, -1e300))
-const texts = fc.string({ unit: fc.constantFrom('a', 'A', 'b', 'Z', 'ä', ' ', '1', '\0', '"', '𝔘'), maxLength: 4 })
+const texts = fc.string({
+  unit: fc.constantFrom('a', 'A', 'b', 'Z', 'ä', ' ', '1', '\0', '"', '𝔘', '\uFFFD'),
+  maxLength: 4,
+})
 const anything = fc.oneof(integers, blobs, reals, texts)
 
 const KEYS: readonly (readonly [declaration: string, values: fc.Arbitrary<unknown>])[] = [
@@ -86,6 +89,31 @@ it('refuses keys that may hold NULL, and the bare rowid', async () => {
   await refused('CREATE TABLE k (a INTEGER, n)').toThrow(/neither a PRIMARY KEY/)
   await refused('CREATE TABLE k (a INTEGER, n)', ['rowid']).toThrow(/no column "rowid"/)
   await refused('CREATE TABLE k (a INT NOT NULL UNIQUE, b INT NOT NULL UNIQUE, n)').toThrow(/no PRIMARY KEY to walk by/)
+})
+
+// Of bytes that are no UTF-8, better-sqlite3 makes U+FFFD, which is elsewhere in the order.
+it.each([
+  ['first', "CAST(x'80' AS TEXT)", "CAST(x'EFBFBE' AS TEXT)"],
+  ['last', "'a'", "CAST(x'FF' AS TEXT)"],
+])('refuses to leave out the %s row because its key can’t be read back', async (_, first, last) => {
+  const handle = new Database(':memory:')
+  handle.exec(`CREATE TABLE k (key TEXT NOT NULL PRIMARY KEY, n); INSERT INTO k VALUES (${first}, 0), (${last}, 1)`)
+  await expect(walk(handle, [2])).rejects.toThrow(/can't be read back exactly/)
+})
+
+it('refuses to come to the same key again and again', async () => {
+  const handle = new Database(':memory:')
+  handle.exec(`
+    CREATE TABLE k (key TEXT NOT NULL PRIMARY KEY, n);
+    INSERT INTO k VALUES ('a', 0), (CAST(x'62FF' AS TEXT), 1), ('c', 2)`)
+  const database = fromBetterSqlite3(handle)
+  const work = database.transaction(async (tx) => {
+    const query: Query = (text, values) => database.query(tx, text, values)
+    const plan = planWalk(await describeTable({ query, dialect: 'sqlite' }, 'k'))
+    const behind = await nextRange(query, plan, { first: ['a'], lower: ['a'], end: ['c'] }, 1)
+    await nextRange(query, plan, { first: ['a'], lower: behind?.upper ?? null, end: ['c'] }, 1)
+  })
+  await expect(work).rejects.toThrow(/can't be read back exactly/)
 })
 
 it('uses the index alone', async () => {

@@ -82,3 +82,17 @@ it.each([[-1], [1.5], ['many'], [null], [true]])(
 it('lets rows that are kept go without a limit', () => {
   expect(problemsOf(() => deleteRows({ name: 'a', table: 't', where: '1 = 1', keepIn: 'kept' }))).toEqual([])
 })
+
+it('refuses a limit together with lanes, which know nothing of each other’s rows', () => {
+  expect(problemsOf(() => deleteRows({ name: 'a', table: 't', where: '1 = 1', maxDeletes: 5, lanes: 2 }))).toEqual([
+    "lanes needs maxDeletes: 'unlimited': only one walk can keep a limit",
+  ])
+})
+
+// A NUL would end the statement early, and half a character would come to the database as another name.
+it('refuses names that would not come to the database as they are', () => {
+  expect(problemsOf(() => backfill({ name: 'a', table: 't\0', set: { 'x\ud800': '1' } }))).toEqual([
+    String.raw`table "t\u0000" can't be a name: it contains a NUL character`,
+    String.raw`set "x\ud800" can't be a name: it contains half a surrogate pair`,
+  ])
+})

@@ -185,6 +185,32 @@ describePostgres('validateConstraintAndRepair', (postgres) => {
   })
 
   it.each([
+    ['CASCADE', 'code'],
+    ['SET DEFAULT', 'code'],
+    ['CASCADE', 'name'],
+  ])('sets to NULL nothing that others refer to by ON UPDATE: %s, to %s', async (action, column) => {
+    const constraint = check(`code <> 'bad'`, { columns: ['code'] })
+    const { pool } = await shop(null)
+    await pool.query(`
+      CREATE TABLE places (id int PRIMARY KEY, code text UNIQUE, name text UNIQUE);
+      CREATE TABLE visits (id int PRIMARY KEY, place text REFERENCES places (${column}) ON UPDATE ${action});
+      INSERT INTO places VALUES (1, 'good', 'good'), (2, 'bad', 'bad');
+      INSERT INTO visits VALUES (1, 'good'), (2, 'bad')`)
+    await add(pool, constraint, 'places')
+    const options = { table: 'places', constraint, onViolation: 'null' as const }
+    const places = `SELECT coalesce(place, 'none') AS id FROM visits ORDER BY visits.id`
+    if (column === 'code') {
+      const error = await repair(pool, options)
+      expect(error).toBeInstanceOf(CascadeRefusedError)
+      expect(error?.message).toMatch(`"visits_place_fkey" (ON UPDATE ${action})`)
+      expect(await ids(pool, places)).toEqual(['good', 'bad'])
+      await pool.query(`UPDATE background_updates SET state = 'queued', fingerprint = NULL`)
+    }
+    expect(await repair(pool, { ...options, allowCascade: column === 'code' })).toBeNull()
+    expect(await ids(pool, places)).toEqual(['good', column === 'code' ? 'none' : 'bad'])
+  })
+
+  it.each([
     ['char', 'char(4)', 'text'],
     ['char, of a domain', 'char(4)', 'word'],
     ['a collation', 'text COLLATE "C"', 'text COLLATE "POSIX"'],

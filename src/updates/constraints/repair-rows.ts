@@ -48,7 +48,7 @@ export async function repairRange(
     const violators = await lockViolators(query, plan, range)
     if (violators === null) return 0
     if (plan.maxViolations - repairedBefore < range.rows) await refuseTooMany(query, plan, violators, repairedBefore)
-    if (plan.onViolation === 'delete' && !plan.allowCascade) await refuseCascades(query, plan, violators)
+    if (!plan.allowCascade) await refuseCascades(query, plan, violators)
     const repaired = await change(query, plan, violators).catch((error: unknown) => {
       if (classifyError(error) !== 'integrity') throw error
       throw new RepairRefusedError(plan.constraintName, plan.walk.table.name, plan.onViolation, error)
@@ -148,8 +148,8 @@ function tooMany(
 
 async function refuseCascades(query: Query, plan: RepairPlan, violators: SqlPart): Promise<void> {
   for (const foreignKey of await referencingKeys(query, plan.relation.oid)) {
-    const action = CASCADING[foreignKey.onDelete]
-    if (action === undefined) continue
+    const action = cascadeOf(foreignKey, plan)
+    if (action === null) continue
     const referred = `${violators.sql} AND ${isReferred(plan, foreignKey)}`
     const samples = await sample(query, plan, { sql: referred, values: violators.values })
     if (samples.length === 0) continue
@@ -158,7 +158,15 @@ async function refuseCascades(query: Query, plan: RepairPlan, violators: SqlPart
   }
 }
 
-// Of pg_constraint.confdeltype.
+// What the repair does to rows that refer to a repaired one, or null.
+function cascadeOf({ onDelete, onUpdate, parentColumns }: ReferencingKey, plan: RepairPlan): string | null {
+  const { onViolation, constraint } = plan
+  if (onViolation === 'delete') return CASCADING[onDelete] === undefined ? null : `ON DELETE ${CASCADING[onDelete]}`
+  const isReferredTo = parentColumns.some((column) => repairColumns(constraint).includes(column))
+  return !isReferredTo || CASCADING[onUpdate] === undefined ? null : `ON UPDATE ${CASCADING[onUpdate]}`
+}
+
+// Of pg_constraint.confdeltype and confupdtype.
 const CASCADING: Readonly<Record<string, string>> = { c: 'CASCADE', n: 'SET NULL', d: 'SET DEFAULT' }
 
 function isReferred({ walk }: RepairPlan, foreignKey: ReferencingKey): string {

@@ -9,7 +9,7 @@ const PARCELS = `
   CREATE TABLE places (zip TEXT, country TEXT, name TEXT, PRIMARY KEY (country, zip));
   CREATE TABLE parcels (id INTEGER PRIMARY KEY, country TEXT, zip TEXT, weight INT, tag TEXT);
   CREATE TABLE stops (parcel INT REFERENCES parcels ON DELETE CASCADE, at TEXT);
-  CREATE TABLE lost_parcels (tag TEXT, id INT, country TEXT, zip TEXT, weight INT);
+  CREATE TABLE lost_parcels (tag TEXT, id INTEGER, country TEXT, zip TEXT, weight INT);
   INSERT INTO places VALUES ('10115', 'DE', 'Berlin'), ('75001', 'FR', 'Paris');
   -- "zip" holds the country and "country" the zip.
   INSERT INTO parcels VALUES
@@ -78,6 +78,26 @@ describe('rows that violate the constraint', () => {
     expect(contentOf(raw)).toEqual(before)
   })
 
+  it.each([
+    ['of another type', 'CREATE TABLE lost (id INTEGER, n INTEGER, v INT, w ANY) STRICT', 'is of type INT, not TEXT'],
+    [
+      'whose key numbers NULLs',
+      'CREATE TABLE lost (n INTEGER PRIMARY KEY, id INTEGER, v TEXT, w ANY) STRICT',
+      'INTEGER PRIMARY KEY',
+    ],
+    ['that isn’t STRICT', 'CREATE TABLE lost (n INTEGER, id INTEGER, v TEXT, w ANY)', "isn't STRICT"],
+    ['that is a view', 'CREATE VIEW lost AS SELECT * FROM t', 'it is a view'],
+  ])('are not deleted when a value would be kept as another: a table %s', async (_, keepIn, message) => {
+    const { raw, add } = openRebuildFixture(`
+      CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, v TEXT, w ANY) STRICT;
+      INSERT INTO t VALUES (1, NULL, '00123', '007'), (2, 5, 'x', NULL);
+      ${keepIn}`)
+    const before = contentOf(raw)
+    const constraint = check(`v = 'x'`)
+    await expect(add({ table: 't', constraint, onViolation: 'delete', keepIn: 'lost' })).rejects.toThrow(message)
+    expect(contentOf(raw)).toEqual(before)
+  })
+
   it('get NULL in the columns of the constraint', async () => {
     const { add, rows } = openRebuildFixture(PARCELS)
     await add({ table: 'parcels', constraint: place, onViolation: 'null' })
@@ -88,6 +108,21 @@ describe('rows that violate the constraint', () => {
       [4, null, null, -1],
       [7, null, null, 5],
     ])
+  })
+
+  it.each([
+    ['take the place of no other row', 'p INT, q AS (coalesce(p, 0)) UNIQUE ON CONFLICT REPLACE', 'UNIQUE'],
+    ['get no default instead', 'p INT NOT NULL ON CONFLICT REPLACE DEFAULT 1', 'NOT NULL'],
+  ])('get NULL as the repair says or not at all: they %s', async (_, columns, refusal) => {
+    const { raw, add } = openRebuildFixture(`
+      CREATE TABLE parents (id INTEGER PRIMARY KEY);
+      CREATE TABLE t (id INTEGER PRIMARY KEY, ${columns});
+      INSERT INTO parents VALUES (1);
+      INSERT INTO t (id, p) VALUES (1, 1), (2, 22), (3, 33)`)
+    const before = contentOf(raw)
+    const constraint = foreignKey({ columns: { p: 'id' }, references: 'parents' })
+    await expect(add({ table: 't', constraint, onViolation: 'null' })).rejects.toThrow(`${refusal} constraint failed`)
+    expect(contentOf(raw)).toEqual(before)
   })
 
   it('of a check get NULL in the columns that it names', async () => {

@@ -56,6 +56,7 @@ export interface ReferencingKey {
   readonly comparisons: readonly KeyComparison[]
   /** As PostgresForeignKey.onDelete. */
   readonly onDelete: string
+  readonly onUpdate: string
 }
 
 const COLUMNS_OF = (array: string, table: string) => `(
@@ -136,7 +137,8 @@ const REFERENCING = `
     ${COLUMNS_OF('c.conkey', 'c.conrelid')} AS columns,
     ${COLUMNS_OF('c.confkey', 'c.confrelid')} AS parent_columns,
     ${COMPARISONS} AS comparisons,
-    c.confdeltype::text AS on_delete
+    c.confdeltype::text AS on_delete,
+    c.confupdtype::text AS on_update
   FROM pg_constraint AS c
   JOIN pg_class AS child ON child.oid = c.conrelid
   JOIN pg_namespace AS n ON n.oid = child.relnamespace
@@ -191,6 +193,7 @@ export async function referencingKeys(query: Query, tableOid: string): Promise<R
     parentColumns: names(row.parent_columns),
     comparisons: comparisons(row.comparisons),
     onDelete: row.on_delete,
+    onUpdate: row.on_update,
   }))
 }
 
@@ -227,6 +230,7 @@ interface ReferencingRow {
   parent_columns: string | null
   comparisons: string | null
   on_delete: string
+  on_update: string
 }
 
 const KINDS: Readonly<Record<string, PostgresConstraint['kind']>> = {

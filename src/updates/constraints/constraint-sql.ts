@@ -1,5 +1,6 @@
 import type { Dialect } from '../../databases/database.js'
 import { quoteColumns, quoteIdentifier, quoteTable, tableLabel, type TableName } from '../../databases/identifier.js'
+import { isNotNullSql } from '../../databases/null-test.js'
 import type { Constraint, ForeignKeyConstraint } from './constraint.js'
 
 /**
@@ -16,7 +17,7 @@ export function constraintClause(
       return foreignKeyClause(constraint, dialect)
     case 'notNull': {
       const column = quoteIdentifier(constraint.column, dialect)
-      return nativeNotNull ? `NOT NULL ${column}` : `CHECK (${column} IS NOT NULL)`
+      return nativeNotNull ? `NOT NULL ${column}` : `CHECK (${isNotNullSql(column, dialect)})`
     }
     case 'check':
       return `CHECK ${parenthesized(constraint.expression)}`

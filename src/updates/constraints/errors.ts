@@ -116,7 +116,7 @@ export class RepairRefusedError extends EvenkeelError {
   }
 }
 
-/** Deleting the violating rows would delete or change rows that refer to them. */
+/** Repairing the violating rows would delete or change rows that refer to them. */
 export class CascadeRefusedError extends EvenkeelError {
   constructor(
     constraint: string,
@@ -127,11 +127,11 @@ export class CascadeRefusedError extends EvenkeelError {
     super(
       'CASCADE_REFUSED',
       `rows of table "${by.referencing}" refer to rows of table "${table}" that violate constraint "${constraint}", ` +
-        `and foreign key "${by.foreignKey}" (ON DELETE ${by.action}) would change them too${samplesText(samples)}`,
+        `and foreign key "${by.foreignKey}" (${by.action}) would change them too${samplesText(samples)}`,
       {
         hint:
-          "Mend these rows or the rows that refer to them, choose onViolation 'null', or say allowCascade: true if they " +
-          'are to go too; then retry the update. This batch deleted nothing.',
+          'Mend these rows or the rows that refer to them, choose another onViolation, or say allowCascade: true if they ' +
+          'are to go or change too; then retry the update. This batch changed nothing.',
         permanent: true,
       },
     )

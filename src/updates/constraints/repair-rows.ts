@@ -45,15 +45,15 @@ export async function repairRange(
   repairedBefore: number,
 ): Promise<number> {
   return withAllRowsVisible(query, async () => {
-    const violators = violatorsIn(plan, range)
-    if (!(await lockViolators(query, plan, range))) return 0
+    const violators = await lockViolators(query, plan, range)
+    if (violators === null) return 0
     if (plan.maxViolations - repairedBefore < range.rows) await refuseTooMany(query, plan, violators, repairedBefore)
-    if (plan.onViolation === 'delete' && !plan.allowCascade) await refuseCascades(query, plan, violators)
+    if (!plan.allowCascade) await refuseCascades(query, plan, violators)
     const repaired = await change(query, plan, violators).catch((error: unknown) => {
       if (classifyError(error) !== 'integrity') throw error
       throw new RepairRefusedError(plan.constraintName, plan.walk.table.name, plan.onViolation, error)
     })
-    // Duplicates may have come since they were counted: then the batch is rolled back.
+    // An expression may say something else each time it is asked: then the batch is rolled back.
     const count = repairedBefore + repaired
     if (count > plan.maxViolations) throw tooMany(plan, count, [])
     return repaired
@@ -86,9 +86,10 @@ export function violatorsIn(plan: RepairPlan, range: KeyRange): SqlPart {
 /**
  * A statement that had to wait for a row judges its new version by a parent as it was before: it could delete a row
  * that somebody had just given a parent. So the rows are locked first, and judged by the next statement, which sees
- * everything that was committed until then. False when there is none.
+ * everything that was committed until then. Only they: a row that began to violate it since then is locked by nobody, nor
+ * is the duplicate that would stay in its place, and what refers to it wasn't looked at. Null when there is none.
  */
-async function lockViolators(query: Query, plan: RepairPlan, range: KeyRange): Promise<boolean> {
+async function lockViolators(query: Query, plan: RepairPlan, range: KeyRange): Promise<SqlPart | null> {
   const { constraint, walk } = plan
   const row = quoteIdentifier(walk.table.name, 'postgres')
   let source = walk.tableSql
@@ -101,19 +102,27 @@ async function lockViolators(query: Query, plan: RepairPlan, range: KeyRange): P
         ON ${sameValues(constraint, earlier, row, 'postgres')} AND ${lowerKey(key, earlier, row, 'postgres')}`
     condition = range.predicate({ alias: walk.table.name })
   }
-  const { rows } = await query<{ locked: number }>(
+  const { rows } = await query<{ tables: string | null; places: string | null }>(
     `
     WITH evenkeel_locked AS MATERIALIZED (
-      SELECT 1
+      SELECT ${row}.tableoid AS relation, ${row}.ctid AS place
       FROM ${source}
       WHERE ${condition.sql}
       FOR UPDATE
     )
-    SELECT count(*)::float8 AS locked
+    SELECT array_agg(relation)::text AS tables, array_agg(place)::text AS places
     FROM evenkeel_locked`,
     condition.values,
   )
-  return (rows[0]?.locked ?? 0) > 0
+  const [locked] = rows
+  if (locked?.places == null) return null
+  const violators = violatorsIn(plan, range)
+  const [tables, places] = [violators.values.length + 1, violators.values.length + 2]
+  return {
+    sql: `${violators.sql}
+      AND (${row}.tableoid, ${row}.ctid) IN (SELECT * FROM unnest($${tables}::text::oid[], $${places}::text::tid[]))`,
+    values: [...violators.values, locked.tables, locked.places],
+  }
 }
 
 async function refuseTooMany(query: Query, plan: RepairPlan, violators: SqlPart, before: number): Promise<void> {
@@ -139,8 +148,8 @@ function tooMany(
 
 async function refuseCascades(query: Query, plan: RepairPlan, violators: SqlPart): Promise<void> {
   for (const foreignKey of await referencingKeys(query, plan.relation.oid)) {
-    const action = CASCADING[foreignKey.onDelete]
-    if (action === undefined) continue
+    const action = cascadeOf(foreignKey, plan)
+    if (action === null) continue
     const referred = `${violators.sql} AND ${isReferred(plan, foreignKey)}`
     const samples = await sample(query, plan, { sql: referred, values: violators.values })
     if (samples.length === 0) continue
@@ -149,7 +158,15 @@ async function refuseCascades(query: Query, plan: RepairPlan, violators: SqlPart
   }
 }
 
-// Of pg_constraint.confdeltype.
+// What the repair does to rows that refer to a repaired one, or null.
+function cascadeOf({ onDelete, onUpdate, parentColumns }: ReferencingKey, plan: RepairPlan): string | null {
+  const { onViolation, constraint } = plan
+  if (onViolation === 'delete') return CASCADING[onDelete] === undefined ? null : `ON DELETE ${CASCADING[onDelete]}`
+  const isReferredTo = parentColumns.some((column) => repairColumns(constraint).includes(column))
+  return !isReferredTo || CASCADING[onUpdate] === undefined ? null : `ON UPDATE ${CASCADING[onUpdate]}`
+}
+
+// Of pg_constraint.confdeltype and confupdtype.
 const CASCADING: Readonly<Record<string, string>> = { c: 'CASCADE', n: 'SET NULL', d: 'SET DEFAULT' }
 
 function isReferred({ walk }: RepairPlan, foreignKey: ReferencingKey): string {

@@ -4,6 +4,7 @@ import type { PostgresRelation } from '../../databases/catalogue/postgres-index.
 import type { Query } from '../../databases/database.js'
 import { quoteColumns, quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
 import { LOCK_TIMEOUT_MS, retryForLock } from '../../databases/lock-timeout.js'
+import { isNotNullSql } from '../../databases/null-test.js'
 import { UnsupportedError } from '../../errors.js'
 import { createIndex, DuplicateKeysError } from '../create-index.js'
 import { withoutTimeouts, withSettings } from '../../databases/session-settings.js'
@@ -67,7 +68,7 @@ export async function hasDuplicates(
   const { rows } = await query(`
     SELECT 1
     FROM ${quoteTable(table, 'postgres')}
-    WHERE ${columns.map((column) => `${quoteIdentifier(column, 'postgres')} IS NOT NULL`).join(' AND ')}
+    WHERE ${columns.map((column) => isNotNullSql(quoteIdentifier(column, 'postgres'), 'postgres')).join(' AND ')}
     GROUP BY ${quoteColumns(columns, 'postgres')}
     HAVING count(*) > 1
     LIMIT 1`)

@@ -60,8 +60,9 @@ export interface ValidateAndRepairOptions extends CommonOptions {
   /** With `delete`: a table of the same shape that keeps the deleted rows. */
   readonly keepIn?: TableName
   /**
-   * With `delete`: rows that refer to a deleted row by ON DELETE CASCADE, SET NULL or SET DEFAULT may be deleted or
-   * changed with it; `keepIn` doesn't keep them. Default false: such a row fails the update, and nothing is deleted.
+   * Rows that refer to a deleted row by ON DELETE CASCADE, SET NULL or SET DEFAULT may be deleted or changed with it, and
+   * so may rows that refer by ON UPDATE to columns that are set to NULL; `keepIn` doesn't keep them. Default false: such a
+   * row fails the update, and nothing is changed.
    */
   readonly allowCascade?: boolean
 }

@@ -1,5 +1,6 @@
 import type { Dialect } from '../../databases/database.js'
 import { quoteIdentifier, quoteTable, type TableName } from '../../databases/identifier.js'
+import { isNullSql } from '../../databases/null-test.js'
 import type { Constraint, ForeignKeyConstraint, UniqueConstraint } from './constraint.js'
 import { parenthesized } from './constraint-sql.js'
 import { comparedByKey, type KeyComparisons } from './key-comparisons.js'
@@ -31,7 +32,7 @@ export function violationPredicate(constraint: Constraint, place: PredicatePlace
     case 'foreignKey':
       return orphanPredicate(constraint, row, place)
     case 'notNull':
-      return `${row}.${quoteIdentifier(constraint.column, place.dialect)} IS NULL`
+      return isNullSql(`${row}.${quoteIdentifier(constraint.column, place.dialect)}`, place.dialect)
     case 'check':
       return `(${parenthesized(constraint.expression)} IS FALSE)`
     case 'unique':

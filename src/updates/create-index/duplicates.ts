@@ -1,5 +1,6 @@
 import type { Dialect, Query } from '../../databases/database.js'
 import { quoteTable, tableLabel, type TableName } from '../../databases/identifier.js'
+import { isNotNullSql } from '../../databases/null-test.js'
 import { keyValueSql } from './create-index-sql.js'
 import { DuplicateKeysError, type DuplicateKey } from './errors.js'
 import type { IndexRequest } from './options.js'
@@ -51,7 +52,7 @@ function toSample(row: DuplicateRow, width: number): DuplicateKey {
 function duplicatesOnPostgres(request: IndexRequest, table: TableName): string {
   const names = request.keys.map((_, index) => `key_${index}`)
   const keys = request.keys.map((key, index) => `${keyValueSql(key, 'postgres')} AS key_${index}`)
-  const conditions = request.nullsNotDistinct ? [] : names.map((name) => `${name} IS NOT NULL`)
+  const conditions = request.nullsNotDistinct ? [] : names.map((name) => isNotNullSql(name, 'postgres'))
   return `
     SELECT ${names.map((name) => `left(${name}::text, ${LONGEST_VALUE}) AS ${name}`).join(', ')},
       count(*)::text AS row_count,

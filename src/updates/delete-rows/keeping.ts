@@ -37,7 +37,7 @@ export async function planKeeping(
  *
  * @throws SchemaMismatchError when a value would be lost or changed
  */
-function keptColumns(from: TableDescription, keep: TableDescription, keepIn: TableName): string[] {
+export function keptColumns(from: TableDescription, keep: TableDescription, keepIn: TableName): string[] {
   const subject = subjectOf(keepIn)
   if (keep.schema === from.schema && keep.name === from.name) {
     throw new SchemaMismatchError(

@@ -1,14 +1,15 @@
 import type { Query } from '../../../databases/database.js'
-import { quoteColumns, quoteIdentifier, quoteTable, type TableName, tableLabel } from '../../../databases/identifier.js'
+import { quoteColumns, quoteIdentifier, quoteTable, type TableName } from '../../../databases/identifier.js'
 import { describeTable, type TableDescription } from '../../../databases/catalogue/table.js'
-import { ConfigurationError, SchemaMismatchError } from '../../../errors.js'
+import { ConfigurationError } from '../../../errors.js'
 import type { Constraint, OnViolation } from '../constraint.js'
 import { ConstraintViolationsError } from '../errors.js'
+import { keptColumns } from '../../delete-rows/keeping.js'
 import { RowsNotKeptError } from '../../delete-rows/move.js'
 import { fillFirst } from '../violation-hints.js'
 import { repairColumns, violationPredicate } from '../violation.js'
 import { NotRebuildableError, RepairHadNoEffectError } from './errors.js'
-import { findByName, rowidName, stored } from './rows-copy.js'
+import { rowidName } from './rows-copy.js'
 import { sameName } from './tokens.js'
 
 export interface RepairRequest {
@@ -91,7 +92,8 @@ async function chosenRepair(
   if (request.onViolation === 'null') {
     const columns = nullableColumns(request.constraint)
     const assignments = columns.map((column) => `${quoteIdentifier(column, 'sqlite')} = NULL`).join(', ')
-    return async () => (await query(`UPDATE ${source} SET ${assignments} WHERE ${predicate}`)).rowCount
+    // OR ABORT: an `ON CONFLICT REPLACE` of the table would delete a row or put in a default.
+    return async () => (await query(`UPDATE OR ABORT ${source} SET ${assignments} WHERE ${predicate}`)).rowCount
   }
   const keep = request.keepIn === undefined ? null : await keepStatement(query, table, violators, request.keepIn)
   return async () => {
@@ -119,15 +121,8 @@ async function keepStatement(
     throw new ConfigurationError('addConstraint', ['keepIn is the table itself'])
   }
   const keep = await describeTable({ query, dialect: 'sqlite' }, name)
-  const columns = stored(table).map((column) => column.name)
-  const missing = columns.filter((column) => findByName(stored(keep), column) === undefined)
-  if (missing.length > 0) {
-    throw new SchemaMismatchError(
-      `table ${tableLabel(keepIn)} (keepIn)`,
-      `it has no column ${missing.map((column) => `"${column}"`).join(', ')}`,
-      `Give it the columns of "${table.name}". Nothing was changed.`,
-    )
-  }
+  // With foreign keys off no cascade takes a row that nobody keeps.
+  const columns = keptColumns(table, keep, keepIn)
   const list = quoteColumns(columns, 'sqlite')
   // OR ABORT: an `ON CONFLICT IGNORE` or `REPLACE` of that table would drop rows without a word.
   return `INSERT OR ABORT INTO ${quoteTable(name, 'sqlite')} (${list})

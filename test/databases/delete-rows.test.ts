@@ -199,7 +199,7 @@ describeDatabases('deleteRows', (context) => {
       `CREATE TABLE t (id INTEGER PRIMARY KEY, b NUMERIC(10, 4)${more})`,
       'CREATE TABLE kept (id INTEGER, b NUMERIC(10, 4))',
       'CREATE TABLE lacking (id INTEGER)',
-      'CREATE TABLE other (id INTEGER, b NUMERIC(10, 2))',
+      'CREATE TABLE other (id INTEGER, b REAL)',
       'CREATE VIEW seen AS SELECT * FROM kept',
       'INSERT INTO t (id, b) VALUES (1, 2)',
     )

@@ -56,6 +56,35 @@ it.each([
   expect([left.length, kept.length]).toEqual([1, 0])
 })
 
+it('takes a table that was made by CREATE TABLE AS, whose types have other names', async () => {
+  const values = `(1, 7, '007', 1.5, x'00', '1e3', 1)`
+  const { error, left, kept } = await move(
+    'CREATE TABLE t (id INTEGER PRIMARY KEY, i BIGINT, v VARCHAR(9), r DOUBLE PRECISION, b BLOB, d DECIMAL(9, 2), old INTEGER)',
+    'CREATE TABLE kept AS SELECT * FROM t',
+    `INSERT INTO t VALUES ${values}`,
+  )
+  expect(error).toBeNull()
+  expect(left).toEqual([])
+  expect(kept).toEqual([{ id: 1, i: 7, v: '007', r: 1.5, b: Buffer.from([0]), d: 1000, old: 1 }])
+})
+
+it.each([
+  ['v TEXT', 'v INTEGER', ''],
+  ['v TEXT', 'v BLOB', ''],
+  ['v', 'v NUMERIC', ''],
+  ['v CHARINT', 'v CHAR', ''],
+  ['v REAL', 'v INTEGER', ''],
+  ['v ANY', 'v INTEGER', ' STRICT'],
+])('refuses %s that would be kept in %s', async (column, keep, strict) => {
+  const { error, left } = await move(
+    `CREATE TABLE t (id INTEGER PRIMARY KEY, ${column}, old INTEGER)${strict}`,
+    `CREATE TABLE kept (id INTEGER, ${keep}, old INTEGER)${strict}`,
+    'INSERT INTO t (id, old) VALUES (1, 1)',
+  )
+  expect(error).toMatch(/its column "v" is of type/)
+  expect(left).toHaveLength(1)
+})
+
 it('keeps text in ANY where both tables are STRICT', async () => {
   const { error, kept } = await move(
     'CREATE TABLE t (id INTEGER PRIMARY KEY, v ANY, old INTEGER) STRICT',

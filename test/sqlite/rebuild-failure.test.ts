@@ -20,7 +20,7 @@ const FAMILY = `
   CREATE TABLE parents (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, favourite INT);
   CREATE INDEX parents_name ON parents (name);
   CREATE TABLE children (id INTEGER PRIMARY KEY, parent INT REFERENCES parents ON DELETE CASCADE);
-  CREATE TABLE lost (id INTEGER, name TEXT, favourite INT);
+  CREATE TABLE lost (id INT, name TEXT, favourite INT);
   CREATE VIEW names AS SELECT name FROM parents;
   CREATE TRIGGER parents_gone AFTER DELETE ON parents BEGIN INSERT INTO children (parent) VALUES (NULL); END;
   INSERT INTO parents VALUES (1, 'a', 10), (2, 'b', 99), (3, 'c', NULL);

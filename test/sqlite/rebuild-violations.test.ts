@@ -9,7 +9,7 @@ const PARCELS = `
   CREATE TABLE places (zip TEXT, country TEXT, name TEXT, PRIMARY KEY (country, zip));
   CREATE TABLE parcels (id INTEGER PRIMARY KEY, country TEXT, zip TEXT, weight INT, tag TEXT);
   CREATE TABLE stops (parcel INT REFERENCES parcels ON DELETE CASCADE, at TEXT);
-  CREATE TABLE lost_parcels (tag TEXT, id INTEGER, country TEXT, zip TEXT, weight INT);
+  CREATE TABLE lost_parcels (tag TEXT, id INT, country TEXT, zip TEXT, weight INT);
   INSERT INTO places VALUES ('10115', 'DE', 'Berlin'), ('75001', 'FR', 'Paris');
   -- "zip" holds the country and "country" the zip.
   INSERT INTO parcels VALUES

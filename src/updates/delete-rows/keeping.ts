@@ -1,4 +1,5 @@
 import { cascadesInto, type Cascade } from '../../databases/catalogue/cascades.js'
+import { keepsValues } from '../../databases/catalogue/sqlite-affinity.js'
 import {
   kindWords,
   type CatalogueReader,
@@ -73,7 +74,11 @@ function refuseOtherValues(
   keep: TableDescription,
   other: TableColumn,
 ): void {
-  if (other.type.toLowerCase() !== column.type.toLowerCase()) {
+  const alike =
+    keep.dialect === 'sqlite'
+      ? keepsValues(column.type, other.type)
+      : other.type.toLowerCase() === column.type.toLowerCase()
+  if (!alike) {
     throw new SchemaMismatchError(
       subject,
       `its column "${column.name}" is of type ${other.type || '(none)'}, not ${column.type || '(none)'}`,

@@ -313,7 +313,7 @@ describePostgres('createIndex', (postgres) => {
 
     it('a statement timeout of the application does not stop the build', async () => {
       const database = await postgres.freshDatabase()
-      const pool = database.openPool({ max: 1, options: '-c statement_timeout=100 -c lock_timeout=100' })
+      const pool = database.openPool({ max: 1, options: '-c statement_timeout=700 -c lock_timeout=700' })
       await pool.query('CREATE TABLE users (id int, email text)')
       const reader = await database.openClient()
       await reader.query('BEGIN; LOCK TABLE users IN ROW EXCLUSIVE MODE')
@@ -321,7 +321,7 @@ describePostgres('createIndex', (postgres) => {
       // Long enough for either timeout to strike, as the server tells by its own clock.
       await until(
         database.pool,
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONC%' AND state = 'active' AND clock_timestamp() - query_start > interval '300 ms'`,
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONC%' AND state = 'active' AND clock_timestamp() - query_start > interval '1500 ms'`,
       )
       await reader.query('COMMIT')
       await building

@@ -67,6 +67,19 @@ describePostgres('validateConstraint', (postgres) => {
     await validate(pool)
   })
 
+  it('has 5 s for its lock, whatever the session says: who waits for longer holds up all other DDL', async () => {
+    const { pool } = await shop()
+    await pool.query('ALTER TABLE posts ADD CONSTRAINT posts_c CHECK (score > 0) NOT VALID')
+    const limits: unknown[] = []
+    await runOneShot(fromPg(pool), update(), {
+      wrap: (query) => async (text, values) => {
+        if (text.includes('VALIDATE CONSTRAINT')) limits.push(...(await query('SHOW lock_timeout')).rows)
+        return query(text, values)
+      },
+    })
+    expect(limits).toEqual([{ lock_timeout: '5s' }])
+  })
+
   it('fails for good with count and samples, whatever kind it is', async () => {
     const { pool } = await shop()
     await pool.query(`

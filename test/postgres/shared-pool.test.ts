@@ -95,4 +95,17 @@ describePostgres('a database and a pool that belong to others too', (postgres) =
     await removed
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
+
+  it('a server that ends a connection with the bytes that begin it doesn’t end the process', async () => {
+    const { url } = await postgres.freshDatabase()
+    // What the pool calls where it has stopped listening to a new client and nobody else has begun.
+    const verify = (client: pg.PoolClient, done: () => void) => {
+      client.emit('error', new Error('terminating connection due to administrator command'))
+      done()
+    }
+    const pool = new pg.Pool({ connectionString: url, max: 1, verify })
+    onTestFinished(() => pool.end())
+    const { rows } = await fromPg(pool).session(({ query }) => query<{ one: number }>('SELECT 1 AS one'))
+    expect(rows).toEqual([{ one: 1 }])
+  })
 })

@@ -78,8 +78,6 @@ export class TestDatabase {
   #makePool(options: pg.PoolConfig): pg.Pool {
     const pool = new pg.Pool({ connectionString: this.url, application_name: 'test pool', ...options })
     pool.on('error', ignoreLoss)
-    // A server may end a connection with the very bytes that begin it, before whoever waits for it can listen.
-    pool.on('connect', (client) => client.on('error', ignoreLoss))
     return pool
   }
 

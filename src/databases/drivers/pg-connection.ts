@@ -1,5 +1,6 @@
 import { PoolExhaustedError } from '../../errors.js'
 import type { PgClient } from './pg-client.js'
+import type { PgPool } from './pg-options.js'
 
 /** How long a server may be silent after it was told to cancel a statement, in ms, before its connection is given up. */
 export const SILENCE_MS = 5_000
@@ -8,6 +9,23 @@ interface Connecting {
   connect(): Promise<PgClient>
   /** Who waits for a connection because all are in use. */
   readonly waitingCount?: number
+}
+
+const heard = new WeakSet<PgPool>()
+const ignore = () => {}
+
+/**
+ * Hears the errors of a pool that nobody else would hear, for one of them ends the process. Whoever has a connection
+ * learns of its end by what he asks.
+ */
+export function hearErrorsOf(pool: PgPool): void {
+  // Of an idle connection that the server closes.
+  if (pool.listenerCount('error') === 0) pool.on('error', ignore)
+  if (heard.has(pool)) return
+  heard.add(pool)
+  // Of a new connection that the server ends at once: the pool has stopped listening to it, and who gets it, by a promise,
+  // can't listen yet.
+  pool.on('connect', (client) => client.on('error', ignore))
 }
 
 /** A connection of the pool, unless `signal` aborts first: connecting through a dead network takes for ever. */

@@ -6,6 +6,7 @@ export interface PgPool {
   connect(): Promise<PgClient>
   query(text: string, values?: unknown[]): Promise<unknown>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'connect', listener: (client: PgClient) => void): unknown
   listenerCount(event: 'error'): number
   readonly waitingCount?: number
 }

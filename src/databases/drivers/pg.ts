@@ -19,6 +19,7 @@ import {
   BACKEND_AT_WORK,
   connectUnlessAborted,
   giveUpWhenSilent,
+  hearErrorsOf,
   SILENCE_MS,
   watchForHalfOpen,
 } from './pg-connection.js'
@@ -84,8 +85,7 @@ class PgDatabase implements Database<PgClient> {
       concurrentTransactions: true,
     }
     try {
-      // Without a listener, a server that closes an idle connection would end the process.
-      for (const each of [pool, this.#sessionPool]) if (each.listenerCount('error') === 0) each.on('error', () => {})
+      for (const each of [pool, this.#sessionPool]) hearErrorsOf(each)
     } catch (error) {
       const reason = messageOf(error)
       throw new ConfigurationError('fromPg', [`the pool refuses a listener for its errors: ${reason}`], error)

@@ -99,12 +99,12 @@ describePostgres('a database and a pool that belong to others too', (postgres) =
   it('a server that ends a connection with the bytes that begin it doesn’t end the process', async () => {
     const { url } = await postgres.freshDatabase()
     // What the pool calls where it has stopped listening to a new client and nobody else has begun.
-    const verify = (client: pg.PoolClient, done: (error?: unknown) => void) => {
+    const verify = (client: pg.PoolClient, done: (error?: Error) => void) => {
       try {
         client.emit('error', new Error('terminating connection due to administrator command'))
         done()
       } catch (unheard) {
-        done(unheard)
+        done(unheard as Error)
       }
     }
     const pool = new pg.Pool({ connectionString: url, max: 1, verify })

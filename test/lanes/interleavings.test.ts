@@ -208,13 +208,17 @@ describePostgres('lanes under any interleaving', (postgres) => {
     )
   }, 120_000)
 
-  it('who lost the update while he cut it does not split it: the batches of who holds it now would be undone', async () => {
+  const queuedChange = async () => {
     const database = await postgres.freshDatabase()
     const updater = updaterOn(database, { updates: [change] })
     await updater.install()
     await updater.enqueue('change')
     const adapter = fromPg(database.pool) as unknown as Database<never>
-    const store = new QueueStore(adapter)
+    return { database, updater, adapter, store: new QueueStore(adapter) }
+  }
+
+  it('who lost the update while he cut it does not split it: the batches of who holds it now would be undone', async () => {
+    const { adapter, store } = await queuedChange()
     const leaseOf = (owner: string): Lease => ({ updateName: 'change', owner, token: `of ${owner}`, lane: null })
     expect(await store.claim(leaseOf('frozen'), 0, null)).not.toBeNull()
     expect(await store.claim(leaseOf('heir'), LEASE_MS, null)).not.toBeNull()
@@ -227,12 +231,7 @@ describePostgres('lanes under any interleaving', (postgres) => {
   })
 
   it('who lost a lane changes nothing of it, nor of the update, whatever he wants to write', async () => {
-    const database = await postgres.freshDatabase()
-    const updater = updaterOn(database, { updates: [change] })
-    await updater.install()
-    await updater.enqueue('change')
-    const adapter = fromPg(database.pool) as unknown as Database<never>
-    const store = new QueueStore(adapter)
+    const { database, updater, adapter, store } = await queuedChange()
     const whole: Lease = { updateName: 'change', owner: 'first', token: 'of the whole', lane: null }
     await store.claim(whole, LEASE_MS, null)
     const cut = { whole: '{}', lanes: ['{"n":1}', '{"n":2}'], tunerJson: null }

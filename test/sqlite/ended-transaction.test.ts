@@ -98,43 +98,6 @@ describe('a batch whose transaction the database itself rolled back', () => {
   })
 })
 
-describe('a batch whose handler ended the transaction itself', () => {
-  it.each(['COMMIT', 'END', 'ROLLBACK'])('fails at once and says what %s has done', async (ending) => {
-    const { status, numbers, log } = await runOne(async ({ query }) => {
-      await query('INSERT INTO t (n) VALUES (5)')
-      await query(ending)
-      return { items: 1, done: true }
-    })
-    expect(numbers).toEqual(ending === 'ROLLBACK' ? [1] : [1, 5])
-    expect(status).toMatchObject({ state: 'failed', failures: 1, batches: 0 })
-    const done = ending === 'ROLLBACK' ? 'rolled back' : 'committed, without the progress of its batch'
-    expect(log).toEqual([
-      `batch failed: the transaction was ended inside it, by a statement of its own: what it had written is ${done}`,
-    ])
-    expect(status?.lastError).toContain('Leave COMMIT and ROLLBACK to Evenkeel')
-  })
-
-  it('on tx: fails at once, and runs no statement outside of it', async () => {
-    const { status, numbers, log } = await runOne(async ({ query, tx }) => {
-      tx.exec('INSERT INTO t (n) VALUES (5); COMMIT')
-      await insertEach([6], (n) => query('INSERT INTO t (n) VALUES ($1)', [n]))
-      return { items: 1, done: true }
-    })
-    expect(numbers).toEqual([1, 5])
-    expect(status).toMatchObject({ state: 'failed', batches: 0 })
-    expect(log[0]).toContain('ended inside it, on `tx`')
-  })
-
-  it('tells what it failed with afterwards', async () => {
-    const { log, status } = await runOne(async ({ tx }) => {
-      tx.exec('COMMIT')
-      throw new Error('the batch fails')
-    })
-    expect(status).toMatchObject({ state: 'failed' })
-    expect(log[0]).toMatch(/ended inside it, on `tx`.*; then it failed: the batch fails$/)
-  })
-})
-
 describe('fromBetterSqlite3', () => {
   it('gives the same error for every statement behind the rollback, with its cause', async () => {
     const { database, numbers } = openFile()

@@ -239,7 +239,11 @@ describe('rows that violate the constraint', () => {
       'a NULL is what violates it',
     ],
     ['a check without columns', { constraint: check('weight > 0'), onViolation: 'null' }, 'which columns'],
-    ['keepIn is the table', { constraint: place, onViolation: 'delete', keepIn: 'Parcels' }, 'the table itself'],
+    [
+      'keepIn is the table',
+      { constraint: place, onViolation: 'delete', keepIn: 'Parcels' },
+      'it is the table that the rows are deleted from',
+    ],
     ['keepIn doesn’t exist', { constraint: place, onViolation: 'delete', keepIn: 'parcel' }, 'does not exist'],
     ['keepIn has other columns', { constraint: place, onViolation: 'delete', keepIn: 'stops' }, 'no column "id"'],
   ] as const)('can’t be repaired: %s', async (_name, request, reason) => {

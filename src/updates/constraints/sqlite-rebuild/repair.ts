@@ -10,7 +10,6 @@ import { fillFirst } from '../violation-hints.js'
 import { repairColumns, violationPredicate } from '../violation.js'
 import { NotRebuildableError, RepairHadNoEffectError } from './errors.js'
 import { rowidName } from './rows-copy.js'
-import { sameName } from './tokens.js'
 
 export interface RepairRequest {
   /** The constraint as messages call it. */
@@ -117,9 +116,6 @@ async function keepStatement(
   keepIn: TableName,
 ): Promise<string> {
   const name = typeof keepIn === 'string' ? { schema: 'main', name: keepIn } : { schema: 'main', ...keepIn }
-  if (sameName(name.name, table.name) && sameName(name.schema, 'main')) {
-    throw new ConfigurationError('addConstraint', ['keepIn is the table itself'])
-  }
   const keep = await describeTable({ query, dialect: 'sqlite' }, name)
   // With foreign keys off no cascade takes a row that nobody keeps.
   const columns = keptColumns(table, keep, keepIn)

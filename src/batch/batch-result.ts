@@ -37,10 +37,14 @@ const NOTHING_ELSE = { ahead: undefined, statement: undefined }
 // It is a hint: one that makes no sense is none.
 function statementOf(value: unknown): StatementSample | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { items, durationMs } = value as Partial<Record<keyof StatementSample, unknown>>
-  const makesSense =
-    Number.isSafeInteger(items) && Number.isFinite(durationMs) && Number(items) > 0 && Number(durationMs) >= 0
-  return makesSense ? { items: Number(items), durationMs: Number(durationMs) } : undefined
+  const { items, durationMs, serverMs, allMs } = value as Partial<Record<keyof StatementSample, unknown>>
+  if (!Number.isSafeInteger(items) || Number(items) <= 0 || !isDuration(durationMs)) return undefined
+  const server = isDuration(serverMs) && isDuration(allMs) ? { serverMs, allMs } : {}
+  return { items: Number(items), durationMs, ...server }
+}
+
+function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
 /** A one-shot may return nothing at all: it is done. */

@@ -16,6 +16,8 @@ import { closeLane } from './lane-closing.js'
 import { owningUp } from './handler-connection.js'
 import { namedSession } from './named-session.js'
 import { OvertakenError } from './overtaken.js'
+import { measuring, timedQuery } from './timed-query.js'
+import { tunerSample } from './tuner-sample.js'
 import { durableCommit, transactionSettings } from './transaction-settings.js'
 import {
   closeProgress,
@@ -66,12 +68,6 @@ export async function runTransaction<Tx>(
       const query = guardedQuery(answered(named, ahead, opened[settings.length + 1]), signal)
       const { saved, progress } = await openProgress<never>(definition, fence.progressJson)
       work.from = saved
-      if (plan.statements !== null && work.statements.needsRoundTrip) {
-        const sentMs = clock.nowMs()
-        await query('SELECT 1')
-        work.statements.roundTrip(clock.nowMs() - sentMs)
-      }
-
       const context: BatchContext<Tx, never, never> = {
         ...handlerContext(around, definition.name, { ...plan, signal }, progress),
         tx,
@@ -83,6 +79,14 @@ export async function runTransaction<Tx>(
           await sleepUnlessAborted(clock, plan.statements.restMs, signal)
           restedMs += clock.nowMs() - fromMs
         },
+        measured:
+          plan.statements === null
+            ? async (statements) => ({ value: await statements(query), serverMs: null })
+            : measuring(work.statements, clock, () => {
+                const server = timedQuery(database, tx)
+                const timed = guardedQuery(commentedQuery(server.query, definition.name, database.dialect), signal)
+                return { ...server, query: timed }
+              }),
         prepared: prepared as never,
         query,
         liftDeadline: () => deadline.stop(),
@@ -100,12 +104,8 @@ export async function runTransaction<Tx>(
       const handledMs = clock.nowMs()
       const durationMs = handledMs - startedMs + work.commitMs
       if (result.tune) {
-        const { items } = result
-        work.tuner.record({
-          items,
-          durationMs: durationMs - restedMs,
-          overheadMs: fencedMs - startedMs + work.commitMs,
-        })
+        const frameMs = fencedMs - startedMs + work.commitMs
+        work.tuner.record(tunerSample(result, durationMs - restedMs, frameMs))
         // A batch in one piece tells nothing of small statements.
         if (plan.statements !== null && result.statement !== undefined) work.statements.record(result.statement)
       }

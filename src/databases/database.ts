@@ -23,6 +23,11 @@ export type Query = <Row = Record<string, unknown>>(
   values?: readonly unknown[],
 ) => Promise<QueryResult<Row>>
 
+/** An answer, and how long the server worked on it by its own clock, in ms; null where that can't be told. */
+export interface TimedResult<Row> extends QueryResult<Row> {
+  readonly serverMs: number | null
+}
+
 /** A statement that the engine hands to the driver whole, to be sent together with others. */
 export interface Statement {
   readonly text: string
@@ -101,6 +106,15 @@ export interface Database<Tx = unknown> {
   backends?(): readonly number[] | null
   session<T>(fn: (session: Session<Tx>) => Promise<T>, options?: TransactionOptions): Promise<T>
   query<Row = Record<string, unknown>>(tx: Tx, text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+  /**
+   * `query` that also measures how long the server works on the statement. Without it small statements are timed from
+   * here, where a busy machine or network makes them seem dear.
+   */
+  timedQuery?<Row = Record<string, unknown>>(
+    tx: Tx,
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<TimedResult<Row>>
   /** SQLite: what the signal `busy writers` is made of. Without it that signal is unknown. */
   busyWaits?(): BusyWaits
   /** Closes what this adapter opened; a pool or handle that was passed in stays the caller's. */

@@ -42,6 +42,8 @@ export interface KeyRange extends KeySlice {
   readonly last: boolean
   /** The same rows in one piece, or in pieces of the size that was asked for, in their order. */
   readonly slices: readonly KeySlice[]
+  /** No row, in the same words. */
+  readonly nothing: KeySlice
 }
 
 /** The rows of one statement. */
@@ -232,7 +234,8 @@ function range(key: WalkKey, position: WalkPosition, bounds: readonly Bound[], l
       : slice(key, { ...position, lower: before.upper }, upper, at - before.at)
   })
   const end = bounds.at(-1) ?? { upper: position.first, at: 0 }
-  return { ...slice(key, position, end.upper, end.at), last, slices }
+  const nothing = slice(key, { ...position, lower: end.upper }, end.upper, 0)
+  return { ...slice(key, position, end.upper, end.at), last, slices, nothing }
 }
 
 function slice(key: WalkKey, position: WalkPosition, upper: EncodedKey, rows: number): KeySlice {

@@ -10,6 +10,7 @@ export function pipelinedCases<Tx>(): readonly (readonly [name: string, check: C
     ['commits nothing when a closing statement affects no row', nothingAffected],
     ['commits nothing when an opening or closing statement fails', framesFail],
     ['does not take a pipelined transaction for committed whose failure was swallowed', framedFailureSwallowed],
+    ['measures a statement, where it can, and answers and fails as without', timed],
     ['rolls back a pipelined transaction whose function throws or whose signal aborts', framedFunctionFails],
   ]
 }
@@ -87,6 +88,24 @@ async function framedFailureSwallowed<Tx>(database: Database<Tx>): Promise<void>
   if (database.dialect === 'postgres') await assert.rejects(swallowing)
   else await swallowing
   assert.deepEqual(await ids(database), database.dialect === 'postgres' ? [] : [1])
+}
+
+async function timed<Tx>(database: Database<Tx>): Promise<void> {
+  if (database.timedQuery === undefined) return
+  const measure = database.timedQuery.bind(database)
+  await database.transaction(async (tx) => {
+    const inserted = await measure(tx, insert(1).text, insert(1).values)
+    assert.equal(inserted.rowCount, 1)
+    const { rows, rowCount, serverMs } = await measure<{ label: string }>(tx, `SELECT label FROM ${TABLE}`)
+    assert.deepEqual([rows, rowCount], [[{ label: 'row 1' }], 1])
+    assert.ok(serverMs === null || (serverMs >= 0 && serverMs < 60_000), `${serverMs} ms`)
+  })
+  const failing = database.transaction(async (tx) => {
+    await measure(tx, insert(2).text, insert(2).values)
+    await measure(tx, insert(1).text, insert(1).values)
+  })
+  await assert.rejects(failing, /unique|UNIQUE|duplicate/)
+  assert.deepEqual(await ids(database), [1])
 }
 
 function insert(id: number): Statement {

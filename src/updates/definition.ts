@@ -47,6 +47,8 @@ export interface BatchContext<Tx, Progress, Prepared = undefined> extends Handle
   readonly statementSize: number
   /** To be awaited between two such statements: a rest while others work on the database, else nothing. */
   readonly rest: () => Promise<void>
+  /** Measures small statements: see `Measured`. */
+  readonly measured: Measured
   /** What `prepare` returned. */
   readonly prepared: Prepared
   /** SQL in the batch's transaction, with `$1` placeholders on either database. */
@@ -56,6 +58,16 @@ export interface BatchContext<Tx, Progress, Prepared = undefined> extends Handle
   /** Lifts the deadline of this batch, for a statement that can't be cut into smaller ones. */
   readonly liftDeadline: () => void
 }
+
+/**
+ * Runs small statements by a `query` of its own, and resolves to how long the server worked on them, in ms, for
+ * `statement` of the result; null where the driver can't tell, and while nobody else works. `empty` does the same for no
+ * items; it is run now and then, to learn what of that time isn't the items'.
+ */
+export type Measured = <T>(
+  work: (query: Query) => Promise<T>,
+  empty?: (query: Query) => Promise<unknown>,
+) => Promise<{ readonly value: T; readonly serverMs: number | null }>
 
 /** A one-shot update: one pinned connection in autocommit. */
 export interface OneShotContext<Tx, Progress> extends HandlerContext<Progress> {

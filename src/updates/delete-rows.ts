@@ -83,7 +83,7 @@ export function deleteRows(options: DeleteRowsOptions): BatchedUpdate<unknown, J
   const batch = (context: BatchContext<unknown, JsonObject, never>): Promise<BatchResult<JsonObject>> =>
     plans.use(context, context.progress.first === undefined, async (plan) => {
       const step = await walkBatch(context, plan.walk, context.progress, {
-        slice: (rows, deletedBefore) => deleteSlice(context, plan, options, rows, deletedBefore),
+        slice: (rows, deletedBefore, query) => deleteSlice({ ...context, query }, plan, options, rows, deletedBefore),
       })
       return resultOf(step)
     })

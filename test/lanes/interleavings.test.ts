@@ -86,6 +86,7 @@ class Actor {
       batchSize,
       statementSize: Math.ceil(batchSize / 3),
       rest: async () => {},
+      measured: async <T>(work: (own: typeof query) => Promise<T>) => ({ value: await work(query), serverMs: null }),
       progress,
       dialect: 'postgres',
       update: { name: 'change' },

@@ -6,6 +6,7 @@ import {
   defineUpdate,
   deleteRows,
   noPace,
+  type Database,
   type Pace,
   type UpdateDefinition,
 } from 'evenkeel'
@@ -46,6 +47,16 @@ function countingPool(database: TestDatabase): { readonly pool: pg.Pool; take():
   }
 }
 
+/** As an adapter is that can't measure how long the server works. */
+function withoutServerTime(database: Database<never>): Database<never> {
+  return new Proxy(database, {
+    get(target, key) {
+      const value: unknown = key === 'timedQuery' ? undefined : Reflect.get(target, key)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
 describePostgres('the hot path', (postgres) => {
   let database: TestDatabase
   /** The pool of the last `tripsOf()`. */
@@ -58,11 +69,16 @@ describePostgres('the hot path', (postgres) => {
   })
 
   /** Round trips of each batch of the loop that start() runs. */
-  async function tripsOf(update: AnyUpdate, options: FromPgOptions = {}, pace: Pace = noPace()): Promise<number[]> {
+  async function tripsOf(
+    update: AnyUpdate,
+    options: FromPgOptions = {},
+    pace: Pace = noPace(),
+    adapter: (database: Database<never>) => Database<never> = (each) => each,
+  ): Promise<number[]> {
     const counting = countingPool(database)
     latest = counting
     const updater = new BackgroundUpdater<never>({
-      database: fromPg(counting.pool, options) as never,
+      database: adapter(fromPg(counting.pool, options) as never),
       updates: [update],
       tuner: batchesOf(10),
       pace,
@@ -109,9 +125,21 @@ describePostgres('the hot path', (postgres) => {
       ignoresSignals: true,
       beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 0.001, restMs: 1 } }),
     }
-    const trips = await tripsOf(backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }), {}, sliced)
+    const walk = backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } })
+    const trips = await tripsOf(walk, {}, sliced, withoutServerTime)
     // As the statements are never quick enough, at last each has one row; the bounds are asked for in a trip of their own.
     expect(trips.slice(-3, -1)).toEqual([3 + 10, 3 + 10])
+    const { rows } = await database.pool.query('SELECT DISTINCT value FROM items')
+    expect(rows).toEqual([{ value: 1 }])
+  })
+
+  it('times statements by the clock of the server without a round trip more, but for the three without rows', async () => {
+    const sliced: Pace = {
+      ignoresSignals: true,
+      beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 60_000, restMs: 1 } }),
+    }
+    const trips = await tripsOf(backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }), {}, sliced)
+    expect(trips.slice(1, -1)).toEqual([5, 5, 4, 4, 4, 4, 4, 4])
     const { rows } = await database.pool.query('SELECT DISTINCT value FROM items')
     expect(rows).toEqual([{ value: 1 }])
   })
@@ -122,7 +150,8 @@ describePostgres('the hot path', (postgres) => {
       ignoresSignals: true,
       beforeBatch: () => ({ ms: 0, why: 'a test', ...(++asked > 3 ? { statements: { ms: 0.001, restMs: 0 } } : {}) }),
     }
-    const trips = await tripsOf(backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } }), {}, pace)
+    const walk = backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } })
+    const trips = await tripsOf(walk, {}, pace, withoutServerTime)
     // The sixth batch in statements, which began with 100 rows and were halved with each: four statements for ten rows.
     expect(trips.at(-2)).toBe(3 + 4)
   })
@@ -131,7 +160,7 @@ describePostgres('the hot path', (postgres) => {
     const costs: number[] = []
     const fixed = batchesOf(10)
     const updater = new BackgroundUpdater<never>({
-      database: fromPg(database.pool) as never,
+      database: withoutServerTime(fromPg(database.pool) as never),
       updates: [backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } })],
       tuner: (context) => {
         const tuner = fixed(context)

@@ -3,11 +3,15 @@ import type { QueryResult, Statement } from '../database.js'
 import { databaseErrorCode } from '../error-class.js'
 import type { PgAnswer, PgClient, PgQuery } from './pg-client.js'
 
+/** Whether `sendTogether` really does on this connection: `pg` can from 8.22 on. */
+export function canSendTogether(client: PgClient): boolean {
+  return typeof (client as PgInternals).pipeline === 'boolean'
+}
+
 /**
  * Sends several statements without waiting in between, and resolves to their answers; the first error of any of them
  * rejects. In a transaction every statement behind a failed one fails too, so a COMMIT at the end commits nothing then.
- *
- * `pg` can do that from 8.22 on (`pipeline`); with an older one they go one by one.
+ * Where that can't be done they go one by one.
  */
 export async function sendTogether(
   client: PgClient,
@@ -16,7 +20,7 @@ export async function sendTogether(
 ): Promise<PgAnswer[]> {
   const internals = client as PgInternals
   const before = internals.pipeline
-  if (typeof before !== 'boolean') return oneByOne(client, queries, onAnswer)
+  if (!canSendTogether(client)) return oneByOne(client, queries, onAnswer)
   internals.pipeline = true
   // One packet instead of one for each statement.
   const stream = internals.connection?.stream
@@ -89,6 +93,16 @@ export function preparedName(text: string): string | undefined {
   const name = `evenkeel_${createHash('sha256').update(text).digest('hex').slice(0, 24)}`
   names.set(text, name)
   return name
+}
+
+/** Sent together with a statement, before and behind it, it tells how long that took in the server alone. */
+export const SERVER_CLOCK = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms'
+
+/** Between two answers of the server's clock, in ms; null when somebody has set it back meanwhile. */
+export function msBetween(before: PgAnswer | undefined, after: PgAnswer | undefined): number | null {
+  const [from, to] = [before, after].map((answer) => (answer?.rows[0] as { ms?: number } | undefined)?.ms ?? Number.NaN)
+  const ms = Number(to) - Number(from)
+  return ms >= 0 ? ms : null
 }
 
 /** An answer in the shape that all drivers share. */

@@ -9,6 +9,7 @@ import type {
   QueryResult,
   Session,
   Statement,
+  TimedResult,
   TransactionOptions,
 } from '../database.js'
 import { databaseErrorCode, isReadTimeout } from '../error-class.js'
@@ -23,7 +24,16 @@ import {
   SILENCE_MS,
   watchForHalfOpen,
 } from './pg-connection.js'
-import { guarded, preparedName, sendTogether, toResult, unguarded } from './pg-pipeline.js'
+import {
+  canSendTogether,
+  guarded,
+  msBetween,
+  preparedName,
+  sendTogether,
+  SERVER_CLOCK,
+  toResult,
+  unguarded,
+} from './pg-pipeline.js'
 import { PgTransactions } from './pg-transactions.js'
 import { messageOf } from '../../thrown.js'
 
@@ -166,6 +176,16 @@ class PgDatabase implements Database<PgClient> {
     this.#transactions.requireOpen(tx, text)
     // Several statements in one text, which only a text without values can hold: the last one answers.
     return toResult(Array.isArray(answer) ? (answer.at(-1) as PgAnswer) : answer)
+  }
+
+  async timedQuery<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<TimedResult<Row>> {
+    if (!canSendTogether(tx)) return { ...(await this.query<Row>(tx, text, values)), serverMs: null }
+    this.#transactions.requireOpen(tx)
+    const name = this.#mayPrepare.get(tx) === true ? preparedName(SERVER_CLOCK) : undefined
+    const clock = { text: SERVER_CLOCK, values: [], name }
+    const [before, answer, after] = await sendTogether(tx, [clock, { text, values: [...values] }, clock])
+    this.#transactions.requireOpen(tx, text)
+    return { ...toResult<Row>(answer as PgAnswer), serverMs: msBetween(before, after) }
   }
 
   backends(): readonly number[] | null {

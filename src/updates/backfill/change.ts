@@ -1,3 +1,4 @@
+import type { ReadContext } from '../../databases/database.js'
 import { quoteIdentifier } from '../../databases/identifier.js'
 import type { JsonObject } from '../../json.js'
 import type { KeyRange, KeySlice, WalkPlan } from '../../keyset/walk.js'
@@ -15,7 +16,10 @@ export function changing<Tx>(
   condition: string | undefined,
 ): WalkWork {
   return run === undefined
-    ? { slice: (rows) => changeRows(context, plan, set, rows, condition) }
+    ? {
+        slice: (rows, _changedBefore, query) =>
+          changeRows({ query, dialect: context.dialect }, plan, set, rows, condition),
+      }
     : { work: (range) => runOver(context, run, range, condition) }
 }
 
@@ -30,18 +34,18 @@ export async function changeRange<Tx>(
   return run === undefined ? changeRows(context, plan, set, range, condition) : runOver(context, run, range, condition)
 }
 
-async function changeRows<Tx>(
-  context: BatchContext<Tx, JsonObject>,
+async function changeRows(
+  { query, dialect }: ReadContext,
   plan: WalkPlan,
-  set: BackfillOptions<Tx>['set'],
+  set: BackfillOptions<never>['set'],
   rows: KeySlice,
   condition: string | undefined,
 ): Promise<number> {
   const { sql, values } = rows.predicate()
   const assignments = Object.entries(set ?? {}).map(
-    ([column, expression]) => `${quoteIdentifier(column, context.dialect)} = ${enclosed(expression)}`,
+    ([column, expression]) => `${quoteIdentifier(column, dialect)} = ${enclosed(expression)}`,
   )
-  const { rowCount } = await context.query(
+  const { rowCount } = await query(
     `
     UPDATE ${plan.tableSql}
     SET ${assignments.join(',\n      ')}

@@ -8,7 +8,7 @@ import {
   type WalkPlan,
   type WalkPosition,
 } from '../../keyset/walk.js'
-import type { BatchResult, UpdateIdentity } from '../definition.js'
+import type { BatchResult, Measured, UpdateIdentity } from '../definition.js'
 import type { StatementSample } from '../../pacing/statement-size.js'
 import { measure } from './fraction.js'
 import { walkedOver } from './over.js'
@@ -21,7 +21,7 @@ export interface WalkStep {
   readonly items: number
   /** Nothing is left to walk. */
   readonly finished: boolean
-  /** The quickest of its slices; undefined when there were none. */
+  /** What its slices took; undefined when there were none. */
   readonly statement?: StatementSample
   /** What the next step will ask first. */
   readonly ahead?: (batchSize: number) => Statement
@@ -33,6 +33,7 @@ export interface WalkContext {
   readonly batchSize: number
   readonly statementSize: number
   readonly rest: () => Promise<void>
+  readonly measured: Measured
   readonly update: UpdateIdentity
 }
 
@@ -40,7 +41,7 @@ export interface WalkContext {
 export type WalkWork =
   | { readonly work: (range: KeyRange) => Promise<number> }
   /** For statements that are ours alone: each slice is small enough to let others at the processor behind it. */
-  | { readonly slice: (slice: KeySlice, changedBefore: number) => Promise<number> }
+  | { readonly slice: (slice: KeySlice, changedBefore: number, query: Query) => Promise<number> }
 
 /**
  * Takes the next range of the walk that `progress` tells of and hands it to `work`, or its slices one by one to `slice`.
@@ -62,7 +63,7 @@ export async function walkBatch(
   if (position === null || range === null) {
     return { progress: { ...progress, walked, changed }, items: 0, finished: true }
   }
-  const done = range.rows === 0 ? { changed: 0 } : await workOn(range, work, context.rest)
+  const done = range.rows === 0 ? { changed: 0 } : await workOn(range, work, context)
   const { first, end } = position
   return {
     progress: {
@@ -85,19 +86,32 @@ export async function walkBatch(
 async function workOn(
   range: KeyRange,
   work: WalkWork,
-  rest: () => Promise<void>,
+  { query, rest, measured }: WalkContext,
 ): Promise<{ readonly changed: number; readonly statement?: StatementSample }> {
   if ('work' in work) return { changed: await work.work(range) }
-  const items = range.slices[0]?.rows ?? 0
-  let [changed, durationMs] = [0, Infinity]
-  for (const slice of range.slices) {
-    if (slice !== range.slices[0]) await rest()
+  const [first, ...others] = range.slices
+  if (first === undefined) return { changed: 0 }
+  const timed = async (slice: KeySlice, changedBefore: number, own: Query) => {
     const startedMs = performance.now()
-    changed += await work.slice(slice, changed)
-    // The last one may be smaller.
-    if (slice.rows === items) durationMs = Math.min(durationMs, performance.now() - startedMs)
+    const rows = await work.slice(slice, changedBefore, own)
+    return { rows, ms: performance.now() - startedMs }
   }
-  return { changed, statement: { items, durationMs } }
+  // The server's own time of one tells of all, and each measurement is two statements more.
+  const { value, serverMs } = await measured(
+    (own) => timed(first, 0, own),
+    (own) => work.slice(range.nothing, 0, own),
+  )
+  let [changed, durationMs, allMs] = [value.rows, value.ms, serverMs ?? value.ms]
+  for (const slice of others) {
+    await rest()
+    const { rows, ms } = await timed(slice, changed, query)
+    changed += rows
+    allMs += ms
+    // The last one may be smaller.
+    if (slice.rows === first.rows) durationMs = Math.min(durationMs, ms)
+  }
+  const server = serverMs === null ? {} : { serverMs, allMs }
+  return { changed, statement: { items: first.rows, durationMs, ...server } }
 }
 
 /** What a batch hands back that was one step of a walk. */

@@ -37,10 +37,9 @@ const NOTHING_ELSE = { ahead: undefined, statement: undefined }
 // It is a hint: one that makes no sense is none.
 function statementOf(value: unknown): StatementSample | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { items, durationMs, serverMs, allMs } = value as Partial<Record<keyof StatementSample, unknown>>
+  const { items, durationMs, serverMs } = value as Partial<Record<keyof StatementSample, unknown>>
   if (!Number.isSafeInteger(items) || Number(items) <= 0 || !isDuration(durationMs)) return undefined
-  const server = isDuration(serverMs) && isDuration(allMs) ? { serverMs, allMs } : {}
-  return { items: Number(items), durationMs, ...server }
+  return { items: Number(items), durationMs, ...(isDuration(serverMs) ? { serverMs } : {}) }
 }
 
 function isDuration(value: unknown): value is number {

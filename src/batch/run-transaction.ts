@@ -16,8 +16,7 @@ import { closeLane } from './lane-closing.js'
 import { owningUp } from './handler-connection.js'
 import { namedSession } from './named-session.js'
 import { OvertakenError } from './overtaken.js'
-import { measuring, timedQuery } from './timed-query.js'
-import { tunerSample } from './tuner-sample.js'
+import { TimedStatements } from './timed-statements.js'
 import { durableCommit, transactionSettings } from './transaction-settings.js'
 import {
   closeProgress,
@@ -64,8 +63,9 @@ export async function runTransaction<Tx>(
     async (tx, opened): Promise<Closing<BatchReport>> => {
       const fence = readFence(opened[settings.length] ?? NOTHING, plan.lease, plan.precedence)
       if (fence.overtaken) throw new OvertakenError(definition.name)
-      const named = commentedQuery(store.within(tx), definition.name, database.dialect)
-      const query = guardedQuery(answered(named, ahead, opened[settings.length + 1]), signal)
+      const timed = plan.statements === null ? null : new TimedStatements(database, tx, clock)
+      const ofBatch = (own: Query) => guardedQuery(commentedQuery(own, definition.name, database.dialect), signal)
+      const query = answered(ofBatch(store.within(tx)), ahead, opened[settings.length + 1])
       const { saved, progress } = await openProgress<never>(definition, fence.progressJson)
       work.from = saved
       const context: BatchContext<Tx, never, never> = {
@@ -80,13 +80,9 @@ export async function runTransaction<Tx>(
           restedMs += clock.nowMs() - fromMs
         },
         measured:
-          plan.statements === null
-            ? async (statements) => ({ value: await statements(query), serverMs: null })
-            : measuring(work.statements, clock, () => {
-                const server = timedQuery(database, tx)
-                const timed = guardedQuery(commentedQuery(server.query, definition.name, database.dialect), signal)
-                return { ...server, query: timed }
-              }),
+          timed === null
+            ? async (work) => ({ value: await work(query), serverMs: null })
+            : timed.measured(work.statements, ofBatch),
         prepared: prepared as never,
         query,
         liftDeadline: () => deadline.stop(),
@@ -104,8 +100,11 @@ export async function runTransaction<Tx>(
       const handledMs = clock.nowMs()
       const durationMs = handledMs - startedMs + work.commitMs
       if (result.tune) {
-        const frameMs = fencedMs - startedMs + work.commitMs
-        work.tuner.record(tunerSample(result, durationMs - restedMs, frameMs))
+        work.tuner.record({
+          items: result.items,
+          durationMs: durationMs - restedMs,
+          overheadMs: fencedMs - startedMs + work.commitMs + (timed?.overheadMs ?? 0),
+        })
         // A batch in one piece tells nothing of small statements.
         if (plan.statements !== null && result.statement !== undefined) work.statements.record(result.statement)
       }

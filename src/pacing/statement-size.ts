@@ -7,8 +7,6 @@ export interface StatementSample {
   readonly durationMs: number
   /** How long the server worked on it by its own clock, in ms, where that is known. */
   readonly serverMs?: number
-  /** All statements of the batch, in ms, without the one's way to the server and back. Known with `serverMs` only. */
-  readonly allMs?: number
 }
 
 const FIRST_SIZE = 100

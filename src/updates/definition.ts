@@ -60,7 +60,8 @@ export interface BatchContext<Tx, Progress, Prepared = undefined> extends Handle
 }
 
 /**
- * Runs small statements by a `query` of its own, and resolves to how long the server worked on them, in ms, for
+ * Runs statements by a `query` of its own, while others work on the database and batches are small: their way to the
+ * server and back isn't counted as what items cost. Resolves to how long the server worked on them, in ms, for
  * `statement` of the result; null where the driver can't tell, and while nobody else works. `empty` does the same for no
  * items; it is run now and then, to learn what of that time isn't the items'.
  */

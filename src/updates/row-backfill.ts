@@ -121,7 +121,7 @@ async function rowBatch<Row extends object>(
   }
   const step = await walkBatch(context, selection.plan, walk, {
     work: async (range: KeyRange) => {
-      const rows = await readRange(context.query, selection, range)
+      const { value: rows } = await context.measured((query) => readRange(query, selection, range))
       return (await handleRows(context, selection, options, rows)).changed
     },
   })

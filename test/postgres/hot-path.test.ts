@@ -6,8 +6,10 @@ import {
   defineUpdate,
   deleteRows,
   noPace,
+  rowBackfill,
   type Database,
   type Pace,
+  type TunerSample,
   type UpdateDefinition,
 } from 'evenkeel'
 import { fromPg, type FromPgOptions } from 'evenkeel/pg'
@@ -184,6 +186,57 @@ describePostgres('the hot path', (postgres) => {
     await updater.stop()
     expect(durations.at(-1)).toBe(9 * 3)
     expect(costs).toEqual(costs.map(() => 0))
+  })
+
+  it.each([
+    backfill<never>({ name: 'walk', table: 'items', set: { value: 'value + 1' } }),
+    deleteRows({ name: 'purge', table: 'items', where: 'id % 2 = 0', maxDeletes: 'unlimited' }),
+    rowBackfill<{ value: number }>({
+      name: 'rows',
+      table: 'items',
+      columns: ['value'],
+      map: ({ value }) => ({ value: value + 1 }),
+    }),
+  ] as AnyUpdate[])('beside others does not take the way to the server for what rows cost: $name', async (update) => {
+    const WAY_MS = 60_000
+    const clock = fakeClock()
+    const slow = new Proxy(fromPg(database.pool) as unknown as Database<never>, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (typeof value !== 'function') return value
+        const method = value.bind(target) as (...given: unknown[]) => Promise<unknown>
+        if (key !== 'timedQuery' && key !== 'query') return method
+        return async (...given: unknown[]) => {
+          const answer = await method(...given)
+          clock.advance(WAY_MS)
+          return answer
+        }
+      },
+    })
+    const samples: TunerSample[] = []
+    const updater = new BackgroundUpdater<never>({
+      database: slow,
+      updates: [update],
+      tuner: () => ({ ...batchesOf(10)({} as never), record: (sample) => void samples.push(sample) }),
+      pace: {
+        ignoresSignals: true,
+        beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 60_000, restMs: 0 } }),
+      },
+      clock,
+    })
+    await updater.install()
+    await updater.enqueue(update.name)
+    const complete = new Promise((resolve) => updater.once('update:complete', resolve))
+    onTestFinished(() => updater.stop())
+    await updater.start()
+    await complete
+    await updater.stop()
+    expect(samples.length).toBeGreaterThan(5)
+    // The first one also reads the catalogue and the ends of the table.
+    for (const { durationMs, overheadMs = 0 } of samples.slice(1)) {
+      expect(durationMs).toBeGreaterThanOrEqual(2 * WAY_MS)
+      expect(durationMs - overheadMs).toBeLessThan(WAY_MS)
+    }
   })
 
   it('keeps the limit of deleteRows over the statements of a batch: it is rolled back whole', async () => {

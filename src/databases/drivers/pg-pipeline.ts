@@ -19,9 +19,8 @@ export async function sendTogether(
   onAnswer?: (index: number) => void,
 ): Promise<PgAnswer[]> {
   const internals = client as PgInternals
-  const before = internals.pipeline
   if (!canSendTogether(client)) return oneByOne(client, queries, onAnswer)
-  internals.pipeline = true
+  const restore = pipelining(client)
   // One packet instead of one for each statement.
   const stream = internals.connection?.stream
   stream?.cork?.()
@@ -38,12 +37,28 @@ export async function sendTogether(
       return answer.value
     })
   } finally {
-    internals.pipeline = before
+    restore()
+  }
+}
+
+// Whoever sends together while others still do leaves the client as the first of them found it.
+const atWork = new WeakMap<PgClient, { count: number; readonly before: unknown }>()
+
+function pipelining(client: PgInternals): () => void {
+  const state = atWork.get(client) ?? { count: 0, before: client.pipeline }
+  atWork.set(client, state)
+  state.count += 1
+  client.pipeline = true
+  return () => {
+    state.count -= 1
+    if (state.count > 0) return
+    client.pipeline = state.before
+    atWork.delete(client)
   }
 }
 
 // What is looked for beside the public methods; where it is missing, it is done without.
-interface PgInternals {
+interface PgInternals extends PgClient {
   pipeline?: unknown
   readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } }
 }

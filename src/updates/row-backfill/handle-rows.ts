@@ -18,7 +18,7 @@ export async function handleRows<Row extends object>(
   options: RowBackfillOptions<Row>,
   rows: readonly KeyedRow[],
 ): Promise<{ readonly changed: number; readonly failures: readonly RowFailure[] }> {
-  const { query, quarantine, signal, log, update } = context
+  const { measured, quarantine, signal, log, update } = context
   const { plan } = selection
   const { maxQuarantined = 0 } = options
   const failures: RowFailure[] = []
@@ -32,7 +32,7 @@ export async function handleRows<Row extends object>(
     )
   }
   const changes = await mapRows(options, plan, rows, { signal, log, update }, onFailure)
-  const changed = await writeRows(query, update.name, selection, changes, onFailure)
+  const { value: changed } = await measured((query) => writeRows(query, update.name, selection, changes, onFailure))
   for (const { key, error } of failures) await quarantine.add(key, messageOf(error))
   const [first] = failures
   if (first !== undefined && (await quarantine.count()) > maxQuarantined) {

@@ -57,7 +57,7 @@ export async function walkBatch(
   const position = await positionOf(context, plan, progress, follow)
   const { query, batchSize } = context
   const every = 'slice' in work ? context.statementSize : batchSize
-  const range = position === null ? null : await nextRange(query, plan, position, batchSize, every)
+  const range = position === null ? null : await next(context, plan, position, every)
   const walked = savedCount(progress, 'walked')
   const changed = savedCount(progress, 'changed')
   if (position === null || range === null) {
@@ -83,6 +83,16 @@ export async function walkBatch(
   }
 }
 
+async function next(
+  { measured, batchSize }: WalkContext,
+  plan: WalkPlan,
+  position: WalkPosition,
+  every: number,
+): Promise<KeyRange | null> {
+  const { value } = await measured((query) => nextRange(query, plan, position, batchSize, every))
+  return value
+}
+
 async function workOn(
   range: KeyRange,
   work: WalkWork,
@@ -101,17 +111,15 @@ async function workOn(
     (own) => timed(first, 0, own),
     (own) => work.slice(range.nothing, 0, own),
   )
-  let [changed, durationMs, allMs] = [value.rows, value.ms, serverMs ?? value.ms]
+  let [changed, durationMs] = [value.rows, value.ms]
   for (const slice of others) {
     await rest()
     const { rows, ms } = await timed(slice, changed, query)
     changed += rows
-    allMs += ms
     // The last one may be smaller.
     if (slice.rows === first.rows) durationMs = Math.min(durationMs, ms)
   }
-  const server = serverMs === null ? {} : { serverMs, allMs }
-  return { changed, statement: { items: first.rows, durationMs, ...server } }
+  return { changed, statement: { items: first.rows, durationMs, ...(serverMs === null ? {} : { serverMs }) } }
 }
 
 /** What a batch hands back that was one step of a walk. */

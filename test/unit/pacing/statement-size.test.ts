@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { guardedTuner } from 'evenkeel'
 import { expect, it } from 'vitest'
-import { tunerSample } from '../../../src/batch/tuner-sample.js'
 import { StatementSize } from '../../../src/pacing/statement-size.js'
 
 const msPerItem = fc.double({ min: 0.001, max: 20, noNaN: true })
@@ -107,15 +106,10 @@ function batches({ msPerItem, emptyMs, roundTripMs }: Plant, targetMs: number, m
     const times = slices.map((items) => ({ server: emptyMs + items * msPerItem, way: trip() }))
     const [first] = times as [(typeof times)[number]]
     const wall = times.reduce((sum, { server, way }) => sum + server + way, 0)
-    const statement = {
-      items: every,
-      durationMs: first.server + first.way,
-      serverMs: first.server,
-      allMs: wall - first.way,
-    }
-    const frameMs = trip() + trip()
-    tuner.record(tunerSample({ items: size, statement }, frameMs + trip() + wall, frameMs))
-    statements.record(statement)
+    // BEGIN, COMMIT, the bounds, and what is known of the first statement.
+    const overheadMs = trip() + trip() + trip() + first.way
+    tuner.record({ items: size, durationMs: overheadMs + wall - first.way, overheadMs })
+    statements.record({ items: every, durationMs: first.server + first.way, serverMs: first.server })
     sizes.push(size)
   }
   return sizes

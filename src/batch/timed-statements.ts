@@ -1,0 +1,66 @@
+import type { Clock } from '../clock.js'
+import type { Database, Query, TimedResult } from '../databases/database.js'
+import type { StatementSize } from '../pacing/statement-size.js'
+import type { Measured } from '../updates/definition.js'
+
+/**
+ * Tells what the server works on the statements of a batch from their way to it and back. On a slow network or a busy
+ * machine that way is longer than the rows of a small batch take, and counted as theirs it would make the next batch
+ * smaller and smaller.
+ */
+export class TimedStatements<Tx> {
+  readonly #database: Database<Tx>
+  readonly #tx: Tx
+  readonly #clock: Clock
+  #overheadMs = 0
+
+  constructor(database: Database<Tx>, tx: Tx, clock: Clock) {
+    this.#database = database
+    this.#tx = tx
+    this.#clock = clock
+  }
+
+  /** What was no work of the server's on rows, as far as it was measured, in ms. */
+  get overheadMs(): number {
+    return this.#overheadMs
+  }
+
+  /** `wrap` makes of a query of the transaction what a handler gets. */
+  measured(sizes: StatementSize, wrap: (query: Query) => Query): Measured {
+    return async (work, empty) => {
+      if (empty !== undefined && sizes.needsEmpty) {
+        const fromMs = this.#clock.nowMs()
+        const { serverMs } = await this.#run(empty, wrap)
+        sizes.empty(serverMs ?? this.#clock.nowMs() - fromMs)
+        this.#overheadMs += serverMs ?? 0
+      }
+      return this.#run(work, wrap)
+    }
+  }
+
+  async #run<T>(
+    work: (query: Query) => Promise<T>,
+    wrap: (query: Query) => Query,
+  ): Promise<{ readonly value: T; readonly serverMs: number | null }> {
+    let serverMs: number | null = 0
+    const value = await work(
+      wrap(async <Row>(text: string, values?: readonly unknown[]) => {
+        const answer = await this.#time<Row>(text, values)
+        serverMs = serverMs === null || answer.serverMs === null ? null : serverMs + answer.serverMs
+        return answer
+      }),
+    )
+    return { value, serverMs }
+  }
+
+  async #time<Row>(text: string, values?: readonly unknown[]): Promise<TimedResult<Row>> {
+    const database = this.#database
+    if (database.timedQuery === undefined) {
+      return { ...(await database.query<Row>(this.#tx, text, values)), serverMs: null }
+    }
+    const fromMs = this.#clock.nowMs()
+    const answer = await database.timedQuery<Row>(this.#tx, text, values)
+    if (answer.serverMs !== null) this.#overheadMs += Math.max(0, this.#clock.nowMs() - fromMs - answer.serverMs)
+    return answer
+  }
+}

@@ -30,6 +30,7 @@ export type {
   BatchedUpdate,
   BatchResult,
   CommonOptions,
+  Measured,
   OneShotContext,
   OneShotResult,
   OneShotUpdate,
@@ -131,6 +132,7 @@ export type {
   ReadContext,
   Session,
   Statement,
+  TimedResult,
   TransactionOptions,
 } from './databases/database.js'
 export type { TableName } from './databases/identifier.js'

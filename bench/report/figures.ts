@@ -23,13 +23,14 @@ export interface Bound {
 export function figuresOf(parts: readonly PartResult[]): readonly Figure[] {
   const cell = (table: string, row: string, column: string) => median(valuesOf(findTable(parts, table), row, column))
   const ratio = (table: string, row: string) => cell(table, row, 'ratio')
+  // Measured with bigger tables there: the first half second, which is the same in all, weighs less.
   const lanes = findTable(parts, 'lanes-postgres-bigint-3') ? 'lanes' : 'throughput'
   const idle = 'throughput-postgres-bigint-0'
   return [
     figure('default on idle PostgreSQL against one UPDATE, no secondary index', ratio(idle, 'default'), {
       atLeast: 0.9,
     }),
-    figure('… three secondary indexes', ratio('throughput-postgres-bigint-3', 'default'), { atLeast: 0.88 }),
+    figure('… three secondary indexes', ratio(`${lanes}-postgres-bigint-3`, 'default'), { atLeast: 0.88 }),
     figure('lanes 2 against one UPDATE, three indexes', ratio(`${lanes}-postgres-bigint-3`, 'lanes-2'), {
       atLeast: 1.25,
     }),

@@ -1,6 +1,7 @@
 /**
- * `npm run test:crash -- --minutes N [--seed S]`: kills a process at every statement of every ready-made update, on SQLite
- * and on every PostgreSQL, then at random statements of a queue that several work on, until the time is over.
+ * `npm run test:crash -- --minutes N [--seed S] [--queues]`: kills a process at every statement of every ready-made update, on SQLite
+ * and on every PostgreSQL, then at random statements of a queue that several work on, until the time is over. `--queues`
+ * does only the latter.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,11 +18,13 @@ import type { Stage } from './support/stage.js'
 import { postgresStage } from './support/stage-postgres.js'
 import { sqliteStage } from './support/stage-sqlite.js'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { minutes: { type: 'string' }, seed: { type: 'string' }, queues: { type: 'boolean', default: false } },
+})
 const minutes = Number(values.minutes ?? 10)
 const seed = Number(values.seed ?? Date.now() % 1_000_000)
 if (!(minutes > 0) || !Number.isSafeInteger(seed))
-  throw new Error('usage: npm run test:crash -- --minutes N [--seed S]')
+  throw new Error('usage: npm run test:crash -- --minutes N [--seed S] [--queues]')
 console.log(`seed ${seed}, ${minutes} minutes`)
 
 const random = seeded(seed)
@@ -36,7 +39,7 @@ try {
   for (const [version, url] of Object.entries(servers.urls)) {
     places.unshift([`PostgreSQL ${version}`, await Promise.all([1, 2, 3].map((n) => database(url, `soak_${n}`)))])
   }
-  for (const [place, stages] of places) await everyBoundaryOn(place, stages)
+  if (!values.queues) for (const [place, stages] of places) await everyBoundaryOn(place, stages)
   while (performance.now() < endMs) {
     const [place, [stage]] = places[Math.floor(random() * places.length)] ?? ['', []]
     if (stage === undefined) break

@@ -6,7 +6,8 @@ import { ConfigurationError } from './errors.js'
 const READ_DEPTH = 4
 
 /**
- * Refuses options that can't even be read: a getter or a proxy that throws, a proxy that was revoked.
+ * Refuses options that can't even be read: a getter or a proxy that throws, a proxy that was revoked; and lists with
+ * holes, which some loops pass over and others stumble on.
  *
  * @throws ConfigurationError
  */
@@ -18,7 +19,10 @@ export function requireReadable(subject: string, ...given: readonly unknown[]): 
     const prototype: unknown = Object.getPrototypeOf(value)
     // An adapter or a signal is used, not read.
     if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return
-    for (const key of Object.keys(value)) read((value as Record<string, unknown>)[key], depth + 1)
+    const keys = Object.keys(value)
+    if (Array.isArray(value) && keys.filter((key) => /^\d+$/.test(key)).length < value.length)
+      throw new Error('a list in it has a hole, an element that was left out')
+    for (const key of keys) read((value as Record<string, unknown>)[key], depth + 1)
   }
   try {
     read(given, 0)

@@ -1,4 +1,5 @@
 import {
+  backfill,
   BackgroundUpdater,
   BackgroundUpdaterGroup,
   ConfigurationError,
@@ -53,6 +54,15 @@ describe('configuration', () => {
       ).toHaveLength(1)
     }
     expect(problemsOf(() => new BackgroundUpdater({ database: database(), [name]: 0.5 }))).toEqual([])
+  })
+
+  it('refuses lists with holes', () => {
+    const hole = ["it can't be read: a list in it has a hole, an element that was left out"]
+    const updates = new Array<never>(1)
+    expect(problemsOf(() => new BackgroundUpdater({ database: database(), updates }))).toEqual(hole)
+    expect(problemsOf(() => backfill({ name: 'walk', table: 'users', set: { a: '1' }, key: new Array(1) }))).toEqual(
+      hole,
+    )
   })
 
   it('every problem comes in one error', () => {

@@ -93,7 +93,10 @@ export interface BatchResult<Progress> {
    * the very same text and values is answered by it. For a handler that would spare a round trip.
    */
   readonly ahead?: (batchSize: number) => Statement | null
-  /** The quickest of its statements, for a handler that keeps to `statementSize`: the next batch's size comes from it. */
+  /**
+   * The quickest of its statements, for a handler that keeps to `statementSize`: the size of the next ones comes from it,
+   * and without the time in the server, which `measured` tells, a slow network makes them small.
+   */
   readonly statement?: StatementSample
 }
 

@@ -239,6 +239,15 @@ describePostgres('the hot path', (postgres) => {
     }
   })
 
+  it('leaves a client as it was when several statements are timed at once', async () => {
+    const adapter = fromPg(database.pool)
+    await adapter.transaction(async (tx) => {
+      const timed = [1, 2, 3].map(async (n) => adapter.timedQuery?.(tx, 'SELECT $1::int AS n', [n]))
+      expect((await Promise.all(timed)).map((answer) => answer?.rows)).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
+      expect((tx as { pipeline?: unknown }).pipeline).toBe(false)
+    })
+  })
+
   it('keeps the limit of deleteRows over the statements of a batch: it is rolled back whole', async () => {
     const sliced: Pace = {
       ignoresSignals: true,

@@ -41,6 +41,24 @@ export async function sendTogether(
   }
 }
 
+const SERVER_CLOCK = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms'
+
+/**
+ * Sends a statement between two looks at the server's clock, on a connection that can send together; resolves to its
+ * answer, and to what it took in the server alone, in ms: null when somebody has set that clock back meanwhile.
+ */
+export async function sendTimed(
+  client: PgClient,
+  query: PgQuery,
+  prepare: boolean,
+): Promise<{ readonly answer: PgAnswer; readonly serverMs: number | null }> {
+  const clock = { text: SERVER_CLOCK, values: [], name: prepare ? preparedName(SERVER_CLOCK) : undefined }
+  const [before, answer, after] = (await sendTogether(client, [clock, query, clock])) as [PgAnswer, PgAnswer, PgAnswer]
+  const msOf = ({ rows }: PgAnswer) => Number((rows[0] as { ms?: unknown } | undefined)?.ms)
+  const ms = msOf(after) - msOf(before)
+  return { answer, serverMs: ms >= 0 ? ms : null }
+}
+
 // Whoever sends together while others still do leaves the client as the first of them found it.
 const atWork = new WeakMap<PgClient, { count: number; readonly before: unknown }>()
 
@@ -108,16 +126,6 @@ export function preparedName(text: string): string | undefined {
   const name = `evenkeel_${createHash('sha256').update(text).digest('hex').slice(0, 24)}`
   names.set(text, name)
   return name
-}
-
-/** Sent together with a statement, before and behind it, it tells how long that took in the server alone. */
-export const SERVER_CLOCK = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms'
-
-/** Between two answers of the server's clock, in ms; null when somebody has set it back meanwhile. */
-export function msBetween(before: PgAnswer | undefined, after: PgAnswer | undefined): number | null {
-  const [from, to] = [before, after].map((answer) => (answer?.rows[0] as { ms?: number } | undefined)?.ms ?? Number.NaN)
-  const ms = Number(to) - Number(from)
-  return ms >= 0 ? ms : null
 }
 
 /** An answer in the shape that all drivers share. */

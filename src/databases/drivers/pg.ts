@@ -24,16 +24,7 @@ import {
   SILENCE_MS,
   watchForHalfOpen,
 } from './pg-connection.js'
-import {
-  canSendTogether,
-  guarded,
-  msBetween,
-  preparedName,
-  sendTogether,
-  SERVER_CLOCK,
-  toResult,
-  unguarded,
-} from './pg-pipeline.js'
+import { canSendTogether, guarded, preparedName, sendTimed, sendTogether, toResult, unguarded } from './pg-pipeline.js'
 import { PgTransactions } from './pg-transactions.js'
 import { messageOf } from '../../thrown.js'
 
@@ -181,11 +172,10 @@ class PgDatabase implements Database<PgClient> {
   async timedQuery<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<TimedResult<Row>> {
     if (!canSendTogether(tx)) return { ...(await this.query<Row>(tx, text, values)), serverMs: null }
     this.#transactions.requireOpen(tx)
-    const name = this.#mayPrepare.get(tx) === true ? preparedName(SERVER_CLOCK) : undefined
-    const clock = { text: SERVER_CLOCK, values: [], name }
-    const [before, answer, after] = await sendTogether(tx, [clock, { text, values: [...values] }, clock])
+    const prepare = this.#mayPrepare.get(tx) === true
+    const { answer, serverMs } = await sendTimed(tx, { text, values: [...values] }, prepare)
     this.#transactions.requireOpen(tx, text)
-    return { ...toResult<Row>(answer as PgAnswer), serverMs: msBetween(before, after) }
+    return { ...toResult<Row>(answer), serverMs }
   }
 
   backends(): readonly number[] | null {

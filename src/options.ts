@@ -13,20 +13,17 @@ const READ_DEPTH = 4
  */
 export function requireReadable(subject: string, ...given: readonly unknown[]): void {
   const seen = new Set<object>()
-  const read = (value: unknown, depth: number): void => {
+  const read = (value: unknown, depth: number, isData = false): void => {
     if (typeof value !== 'object' || value === null || depth > READ_DEPTH || seen.has(value)) return
     seen.add(value)
     const prototype: unknown = Object.getPrototypeOf(value)
     // An adapter or a signal is used, not read.
     if (!Array.isArray(value) && prototype !== Object.prototype && prototype !== null) return
     const keys = Object.keys(value)
-    if (Array.isArray(value) && keys.filter((key) => /^\d+$/.test(key)).length < value.length)
+    if (!isData && Array.isArray(value) && keys.filter((key) => /^\d+$/.test(key)).length < value.length)
       throw new Error('a list in it has a hole, an element that was left out')
-    for (const key of keys) {
-      const held = (value as Record<string, unknown>)[key]
-      // Progress is data: what it may hold is another check's, which names the place in it.
-      if (key !== 'progress') read(held, depth + 1)
-    }
+    // Progress is data: what it may hold is a check of its own, which names the place in it.
+    for (const key of keys) read((value as Record<string, unknown>)[key], depth + 1, isData || key === 'progress')
   }
   try {
     read(given, 0)

@@ -13,6 +13,7 @@ export class TimedStatements<Tx> {
   readonly #tx: Tx
   readonly #clock: Clock
   #overheadMs = 0
+  #wayMs = 0
 
   constructor(database: Database<Tx>, tx: Tx, clock: Clock) {
     this.#database = database
@@ -23,6 +24,11 @@ export class TimedStatements<Tx> {
   /** What was no work of the server's on rows, as far as it was measured, in ms. */
   get overheadMs(): number {
     return this.#overheadMs
+  }
+
+  /** The way to the server and back of the last statement that was timed, in ms; 0 where it isn't known. */
+  get wayMs(): number {
+    return this.#wayMs
   }
 
   /** `wrap` makes of a query of the transaction what a handler gets. */
@@ -62,7 +68,9 @@ export class TimedStatements<Tx> {
     }
     const fromMs = this.#clock.nowMs()
     const answer = await database.timedQuery<Row>(this.#tx, text, values)
-    if (answer.serverMs !== null) this.#overheadMs += Math.max(0, this.#clock.nowMs() - fromMs - answer.serverMs)
+    if (answer.serverMs === null) return answer
+    this.#wayMs = Math.max(0, this.#clock.nowMs() - fromMs - answer.serverMs)
+    this.#overheadMs += this.#wayMs
     return answer
   }
 }

@@ -38,7 +38,7 @@ export interface PaceKnobs {
   readonly quietMs: number
 }
 
-const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0.2, sharedRestMs: 1 }
+const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0.5, sharedRestMs: 1 }
 
 /**
  * The points on the frontier of rows a second against the foreground's latency. At the stock `checkpoint_timeout` of
@@ -46,9 +46,9 @@ const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0
  */
 export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
   postgres: {
-    fast: { ...COMMON, sharedTargetMs: 15, sharedStatementMs: 1, sharedDuty: 1, walSpread: 60 },
-    default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.8, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 4, sharedRestMs: 3, sharedDuty: 0.5, walSpread: 2 },
+    fast: { ...COMMON, sharedTargetMs: 25, sharedStatementMs: 1, sharedRestMs: 0, sharedDuty: 1, walSpread: 60 },
+    default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.6, walSpread: 10 },
+    gentle: { ...COMMON, sharedTargetMs: 4, sharedStatementMs: 0.2, sharedRestMs: 3, sharedDuty: 0.5, walSpread: 2 },
   },
   sqlite: {
     fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },

@@ -1,8 +1,10 @@
 import type { Reading } from '../reading.js'
 import { ACTIVE_BACKENDS } from './gauges.js'
 
-/** Beside others who keep a third of the cores busy there is room for as little as there ever is. */
-const STEEPNESS = 2.5
+/** Others who keep no more than half of the cores busy leave room for a whole share; from there on it shrinks. */
+const ROOM_UP_TO = 0.5
+/** Beside others who keep nearly all of them busy there is room for as little as there ever is. */
+const FULL_FROM = 0.9
 const LEAST_ROOM = 0.15
 
 /**
@@ -12,5 +14,6 @@ const LEAST_ROOM = 0.15
 export function roomBeside(readings: readonly Reading[]): number {
   const reading = readings.find(({ signal }) => signal === ACTIVE_BACKENDS)
   if (reading?.utilisation === undefined || reading.verdict === 'unknown') return 1
-  return Math.min(1, Math.max(LEAST_ROOM, 1 - STEEPNESS * reading.utilisation))
+  const crowded = (reading.utilisation - ROOM_UP_TO) / (FULL_FROM - ROOM_UP_TO)
+  return 1 - (1 - LEAST_ROOM) * Math.min(1, Math.max(0, crowded))
 }

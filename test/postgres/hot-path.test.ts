@@ -18,6 +18,8 @@ import { beforeEach, expect, it, onTestFinished } from 'vitest'
 import { batchesOf } from '../support/walks.js'
 import { describePostgres, type TestDatabase } from '../support/postgres.js'
 
+const WAY_MS = 60_000
+
 type AnyUpdate = UpdateDefinition<never, never>
 
 /** A pool of one connection that counts how often it writes after it has read: the round trips. */
@@ -188,17 +190,27 @@ describePostgres('the hot path', (postgres) => {
     expect(costs).toEqual(costs.map(() => 0))
   })
 
-  it.each([
-    backfill<never>({ name: 'walk', table: 'items', set: { value: 'value + 1' } }),
-    deleteRows({ name: 'purge', table: 'items', where: 'id % 2 = 0', maxDeletes: 'unlimited' }),
-    rowBackfill<{ value: number }>({
-      name: 'rows',
-      table: 'items',
-      columns: ['value'],
-      map: ({ value }) => ({ value: value + 1 }),
-    }),
-  ] as AnyUpdate[])('beside others does not take the way to the server for what rows cost: $name', async (update) => {
-    const WAY_MS = 60_000
+  it.each(
+    [
+      backfill<never>({ name: 'walk', table: 'items', set: { value: 'value + 1' } }),
+      deleteRows({ name: 'purge', table: 'items', where: 'id % 2 = 0', maxDeletes: 'unlimited' }),
+      rowBackfill<{ value: number }>({
+        name: 'rows',
+        table: 'items',
+        columns: ['value'],
+        map: ({ value }) => ({ value: value + 1 }),
+      }),
+    ].flatMap((update) => [
+      { name: update.name, update: update as AnyUpdate, limits: { ms: 60_000, restMs: 0 } },
+      // A way that is longer than the rest is one: by this clock a rest of its own would never end.
+      {
+        name: `${update.name}, some rows at a time`,
+        update: update as AnyUpdate,
+        limits: { ms: 0.001, restMs: WAY_MS / 2 },
+      },
+    ]),
+  )('beside others does not take the way to the server for what rows cost: $name', async ({ update, limits }) => {
+    await database.pool.query('INSERT INTO items (id) SELECT generate_series(101, 2000)')
     const clock = fakeClock()
     const slow = new Proxy(fromPg(database.pool) as unknown as Database<never>, {
       get(target, key) {
@@ -217,10 +229,10 @@ describePostgres('the hot path', (postgres) => {
     const updater = new BackgroundUpdater<never>({
       database: slow,
       updates: [update],
-      tuner: () => ({ ...batchesOf(10)({} as never), record: (sample) => void samples.push(sample) }),
+      tuner: () => ({ ...batchesOf(300)({} as never), record: (sample) => void samples.push(sample) }),
       pace: {
         ignoresSignals: true,
-        beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 60_000, restMs: 0 } }),
+        beforeBatch: () => ({ ms: 0, why: 'a test', statements: limits }),
       },
       clock,
     })

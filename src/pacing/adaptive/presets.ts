@@ -10,23 +10,24 @@ export interface PaceKnobs {
   /** The least of the time that goes to batches while nothing stops them, above 0 to 1. Default 0.02. */
   readonly minDuty: number
   /**
-   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 10, fast
-   * 15, gentle 4; on SQLite, where a batch has no rests, fast 25.
+   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 20, fast
+   * 25, gentle 4; on SQLite, where a batch has no rests, 10, fast 25, gentle 4.
    */
   readonly sharedTargetMs: number
   /**
    * How long one statement of a batch may work in the server meanwhile, in ms: a statement keeps a processor to itself
-   * for as long as the scheduler lets it, between two statements others get it. Default 0.2, fast 1. PostgreSQL only.
+   * for as long as the scheduler lets it, between two statements others get it. Default 0.25, gentle 0.2. PostgreSQL only.
    */
   readonly sharedStatementMs: number
   /**
-   * The rest between two statements of a batch meanwhile, in ms. It spreads the load so thin that others hardly ever
-   * meet it. Default 1, gentle 3. PostgreSQL only.
+   * The rest between two statements of a batch meanwhile, in ms, their way to the server and back counted as one. It
+   * spreads the load so thin that others hardly ever meet it. What is left of it beside the way takes at least 1 ms,
+   * for timers of Node aren't finer. Default 0.5, fast 0, gentle 3. PostgreSQL only.
    */
   readonly sharedRestMs: number
   /**
-   * The most of the time that may go to batches meanwhile, above 0 to 1; the busier the others keep the cores, the less
-   * of it. Default 0.8, fast 1, gentle 0.5; on SQLite 0.12, fast 0.5, gentle 0.03.
+   * The most of the time that may go to batches meanwhile, above 0 to 1; from half of the cores on, the busier others
+   * keep them, the less of it. Default 0.6, fast 1, gentle 0.5; on SQLite 0.12, fast 0.5, gentle 0.03.
    */
   readonly sharedDuty: number
   /**
@@ -38,7 +39,7 @@ export interface PaceKnobs {
   readonly quietMs: number
 }
 
-const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0.5, sharedRestMs: 1 }
+const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0.25, sharedRestMs: 0.5 }
 
 /**
  * The points on the frontier of rows a second against the foreground's latency. At the stock `checkpoint_timeout` of
@@ -46,7 +47,7 @@ const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0
  */
 export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
   postgres: {
-    fast: { ...COMMON, sharedTargetMs: 25, sharedStatementMs: 1, sharedRestMs: 0, sharedDuty: 1, walSpread: 60 },
+    fast: { ...COMMON, sharedTargetMs: 25, sharedRestMs: 0, sharedDuty: 1, walSpread: 60 },
     default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.6, walSpread: 10 },
     gentle: { ...COMMON, sharedTargetMs: 4, sharedStatementMs: 0.2, sharedRestMs: 3, sharedDuty: 0.5, walSpread: 2 },
   },

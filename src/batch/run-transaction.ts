@@ -10,7 +10,7 @@ import { MAX_INTEGER } from '../queue/columns.js'
 import { readFence } from '../queue/fence.js'
 import { quarantineOf } from '../queue/quarantine.js'
 import type { BatchContext, BatchedUpdate, PrepareContext } from '../updates/definition.js'
-import { checkBatchResult, type CheckedResult } from './batch-result.js'
+import { checkBatchResult } from './batch-result.js'
 import { Deadline } from './deadline.js'
 import { closeLane } from './lane-closing.js'
 import { owningUp } from './handler-connection.js'
@@ -105,7 +105,7 @@ export async function runTransaction<Tx>(
         work.tuner.record({
           items: result.items,
           durationMs: durationMs - restedMs,
-          overheadMs: overheadOf(result, timed, durationMs - restedMs, fencedMs - startedMs + work.commitMs),
+          overheadMs: fencedMs - startedMs + work.commitMs + (timed?.overheadMs ?? 0),
         })
         // A batch in one piece tells nothing of small statements.
         if (plan.statements !== null && result.statement !== undefined) work.statements.record(result.statement)
@@ -194,24 +194,6 @@ function close<Tx>(
       busyMs,
     }),
   ]
-}
-
-/**
- * What of a batch doesn't grow with its items, in ms. Of small statements the first one was timed: the others had the
- * same way, though never so long a one that less would be left for the items than the server worked on them.
- */
-function overheadOf<Tx>(
-  { items, statement }: CheckedResult,
-  timed: TimedStatements<Tx> | null,
-  durationMs: number,
-  frameMs: number,
-): number {
-  if (timed === null) return frameMs
-  const known = frameMs + timed.overheadMs
-  if (statement?.serverMs === undefined) return known
-  const statements = items / statement.items
-  const ofOthers = timed.wayMs * Math.max(0, Math.ceil(statements) - 1)
-  return Math.max(known, Math.min(known + ofOthers, durationMs - statement.serverMs * statements))
 }
 
 const NOTHING: QueryResult<never> = { rows: [], rowCount: 0 }

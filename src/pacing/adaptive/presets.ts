@@ -16,7 +16,8 @@ export interface PaceKnobs {
   readonly sharedTargetMs: number
   /**
    * How long one statement of a batch may work in the server meanwhile, in ms: a statement keeps a processor to itself
-   * for as long as the scheduler lets it, between two statements others get it. Default 0.25, gentle 0.2. PostgreSQL only.
+   * for as long as the scheduler lets it, between two statements others get it. Default 0.25, gentle 0.2. PostgreSQL
+   * only.
    */
   readonly sharedStatementMs: number
   /**

@@ -64,6 +64,12 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal
 }
 
+/** What a driver may make use of, and needn't. */
+export interface QueryOptions {
+  /** The same text comes again and again, so it may be prepared. Default false. */
+  readonly repeated?: boolean
+}
+
 export interface PipelineOptions extends TransactionOptions {
   /** Called when the connection is there and BEGIN is about to be sent. */
   readonly onBegin?: () => void
@@ -105,7 +111,12 @@ export interface Database<Tx = unknown> {
   /** PostgreSQL: process ids of the server for the connections used so far; left out where they can't be told. */
   backends?(): readonly number[] | null
   session<T>(fn: (session: Session<Tx>) => Promise<T>, options?: TransactionOptions): Promise<T>
-  query<Row = Record<string, unknown>>(tx: Tx, text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>
+  query<Row = Record<string, unknown>>(
+    tx: Tx,
+    text: string,
+    values?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<QueryResult<Row>>
   /**
    * `query` that also measures how long the server works on the statement. Without it small statements are timed from
    * here, where a busy machine or network makes them seem dear.

@@ -124,7 +124,7 @@ export class Sampling<Tx> {
       const timeoutMs = Math.max(...left.map(({ signal }) => signal.timeoutMs))
       try {
         await underAny([cancel.signal, this.#stop.signal], (signal) =>
-          readOnlyTransaction(this.#parts.database, { timeoutMs, signal }, async (query) => {
+          readOnlyTransaction(this.#parts.database, { timeoutMs, signal, repeated: true }, async (query) => {
             while (left.length > 0) {
               const [each, ...rest] = left as [TrackedSignal, ...TrackedSignal[]]
               left = rest

@@ -1,6 +1,6 @@
 import { postgresSignals, signal, type Database } from 'evenkeel'
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
-import { fromPg } from 'evenkeel/pg'
+import { fromPg, type FromPgOptions } from 'evenkeel/pg'
 import BetterSqlite3 from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { describePostgres } from '../support/postgres.js'
@@ -197,6 +197,36 @@ describePostgres('the sampler', (postgres) => {
     await sampler.stop()
     const { rows } = await pool.query(settings)
     expect(rows.map(({ setting }: { setting: string }) => setting)).toEqual(['app', '0', '0', 'off'])
+  })
+
+  it('prepares the statements of ready-made signals, but not those of the application', async () => {
+    const database = await postgres.freshDatabase()
+    const preparedWith = async (options: FromPgOptions) => {
+      const pool = database.openPool({ max: 1 })
+      let asked = 0
+      const own = signal({
+        name: 'own',
+        threshold: 1,
+        async sample({ query }) {
+          await query(`SELECT ${(asked += 1)} AS number, $1::int AS value`, [1])
+          return 0
+        },
+      })
+      const { until, sampler } = watch(fromPg(pool, options) as unknown as Database<never>, [
+        own,
+        ...postgresSignals().signals,
+      ])
+      await until('foreground', () => true)
+      await until('own', () => asked > 1)
+      await sampler.stop()
+      const { rows } = await pool.query('SELECT statement FROM pg_prepared_statements')
+      return (rows as { statement: string }[]).map(({ statement }) => statement)
+    }
+    const prepared = await preparedWith({})
+    expect(prepared.filter((text) => text.includes('pg_stat_activity')).length).toBeGreaterThan(0)
+    expect(prepared.filter((text) => text.includes('max_wal_size'))).toHaveLength(1)
+    expect(prepared.filter((text) => text.includes('AS number'))).toEqual([])
+    expect(await preparedWith({ transactionPooler: true })).toEqual([])
   })
 
   it('a pool without a free connection holds up nothing but the signals', async () => {

@@ -6,6 +6,7 @@ import type {
   Closing,
   Database,
   PipelineOptions,
+  QueryOptions,
   QueryResult,
   Session,
   Statement,
@@ -161,9 +162,15 @@ class PgDatabase implements Database<PgClient> {
     })
   }
 
-  async query<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
+  async query<Row>(
+    tx: PgClient,
+    text: string,
+    values: readonly unknown[] = [],
+    { repeated = false }: QueryOptions = {},
+  ): Promise<QueryResult<Row>> {
     this.#transactions.requireOpen(tx)
-    const answer = await tx.query(text, values as unknown[])
+    const name = repeated && this.#mayPrepare.get(tx) === true ? preparedName(text) : undefined
+    const answer = await tx.query({ text, values: [...values], name })
     this.#transactions.requireOpen(tx, text)
     // Several statements in one text, which only a text without values can hold: the last one answers.
     return toResult(Array.isArray(answer) ? (answer.at(-1) as PgAnswer) : answer)

@@ -10,7 +10,7 @@ const ARCHIVER = `
     last_archived_wal AS archived,
     last_failed_wal AS failed,
     failed_count > 0 AND coalesce(last_failed_time > last_archived_time, TRUE) AS failing,
-    (SELECT setting::float8 FROM pg_settings WHERE name = 'wal_segment_size') AS segment_bytes,
+    pg_size_bytes(current_setting('wal_segment_size'))::float8 AS segment_bytes,
     has_function_privilege('pg_ls_archive_statusdir()', 'EXECUTE') AS may_list
   FROM pg_stat_archiver`
 

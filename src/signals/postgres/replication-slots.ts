@@ -8,7 +8,7 @@ const SLOTS = `
     slot_name AS name,
     active,
     pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS retained,
-    (SELECT setting::float8 * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size') AS kept
+    pg_size_bytes(current_setting('max_slot_wal_keep_size'))::float8 AS kept
   FROM pg_replication_slots
   WHERE restart_lsn IS NOT NULL`
 

@@ -4,12 +4,12 @@ import type { Signal, SignalContext } from '../signal.js'
 import { bytesText, count } from '../units.js'
 import { against } from '../verdict.js'
 
-// max_wal_size is in MB, checkpoint_timeout in seconds.
+// Asked every second: pg_settings, which would tell units, takes a hundred times as long.
 const WAL = `
   SELECT
     pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS written,
-    (SELECT setting::float8 * 1048576 FROM pg_settings WHERE name = 'max_wal_size') AS max_wal_size,
-    (SELECT setting::float8 FROM pg_settings WHERE name = 'checkpoint_timeout') AS checkpoint_timeout,
+    pg_size_bytes(current_setting('max_wal_size'))::float8 AS max_wal_size,
+    extract(epoch FROM current_setting('checkpoint_timeout')::interval)::float8 AS checkpoint_timeout,
     current_setting('checkpoint_completion_target')::float8 AS completion_target,
     current_setting('server_version_num')::int AS version`
 

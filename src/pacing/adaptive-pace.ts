@@ -204,7 +204,11 @@ class AdaptivePaceOf implements AdaptivePace {
 
   #ceiling(): number {
     const { maxDuty, sharedDuty } = this.#knobs
-    return this.#foreground.mode === 'shared' ? Math.min(maxDuty, sharedDuty * this.#room) : maxDuty
+    const { mode, seenMs } = this.#foreground
+    // On SQLite the first look is over after a few small batches: rests beside somebody who was never seen would be most
+    // of that time.
+    if (mode === 'idle' || (seenMs === null && this.#dialect === 'sqlite')) return maxDuty
+    return Math.min(maxDuty, sharedDuty * this.#room)
   }
 
   #pressure({ readings, nowMs }: PaceContext): Pressure {

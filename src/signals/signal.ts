@@ -27,6 +27,8 @@ export interface Signal {
   readonly intervalMs: number
   /** In ms. */
   readonly timeoutMs: number
+  /** From a first look that can't tell anything yet to the second, in ms. Default 100. */
+  readonly secondLookMs?: number
   /** Does nothing but SQL that returns at once: it shares a transaction with others of its kind. */
   readonly shared: boolean
   /** Begins to measure one database: what a signal remembers from sample to sample is made here. */

@@ -67,7 +67,8 @@ export class TrackedSignal {
   found(sample: SignalSample | null, nowMs: number): void {
     // It needs another look to tell anything: that one isn't far away, for somebody waits for it.
     if (sample === null && this.#reading === null) {
-      this.#dueMs = Math.min(this.#dueMs, performance.now() + SECOND_LOOK_MS)
+      const { secondLookMs = SECOND_LOOK_MS } = this.signal
+      this.#dueMs = Math.min(this.#dueMs, performance.now() + secondLookMs)
     }
     this.#reading = afterSample(this.signal, this.#reading, sample, nowMs)
     if (sample?.verdict === 'unknown') return this.#tellsNothing(sample.why)

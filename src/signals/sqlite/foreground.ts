@@ -1,11 +1,10 @@
-import { sleepUnlessAborted, systemClock } from '../../clock.js'
 import type { Signal } from '../signal.js'
 
 // Changes for a connection when another one has committed, and never by its own commits.
 const VERSION = 'PRAGMA data_version'
-// Between the first two looks, in ms, before anything is said: whoever writes all the time commits within it. Without
-// that, a whole second of full batches would come before the look that sees him.
-const FIRST_LOOKS_APART_MS = 15
+// Between the first two looks, in ms: whoever writes all the time commits within it. Without that, a whole second of full
+// batches would come before the look that sees him; until then they are small.
+const SECOND_LOOK_MS = 25
 // Somebody is there: never as much as a reason to stop, which others of the signals give.
 const PRESENT = 0.7
 
@@ -19,16 +18,17 @@ export function sqliteForeground(): Signal {
     kind: 'gauge',
     intervalMs: 1_000,
     timeoutMs: 1_000,
+    secondLookMs: SECOND_LOOK_MS,
     shared: true,
     open() {
       let before: number | null = null
-      return async ({ query, signal }) => {
-        const version = async () => Number((await query<{ data_version: number }>(VERSION)).rows[0]?.data_version)
+      return async ({ query }) => {
+        const { rows } = await query<{ data_version: number }>(VERSION)
+        const now = Number(rows[0]?.data_version)
         if (before === null) {
-          before = await version()
-          await sleepUnlessAborted(systemClock, FIRST_LOOKS_APART_MS, signal)
+          before = now
+          return null
         }
-        const now = await version()
         const present = now !== before
         before = now
         return {

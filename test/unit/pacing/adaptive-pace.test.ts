@@ -1,4 +1,4 @@
-import { adaptivePace, type Pause, type Reading } from 'evenkeel'
+import { adaptivePace, type PaceContext, type Pause, type Reading } from 'evenkeel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyReading, context, foreground, gauge, hardStop } from './readings.js'
@@ -215,6 +215,22 @@ describe('beside a foreground', () => {
     const sqlite = adaptivePace().beforeBatch(context(0, [foreground(true)], { dialect: 'sqlite' }))
     expect(sqlite).toMatchObject({ targetMs: 10 })
     expect(sqlite.statements).toBeUndefined()
+  })
+
+  it('until it is known whether somebody is there batches are short; on SQLite, where that is soon, without rests', () => {
+    const restBehindTheFirst = (dialect: PaceContext['dialect']) => {
+      const pace = adaptivePace()
+      const unknown = (nowMs: number) => context(nowMs, [], { dialect, signals: ['foreground'] })
+      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(dialect === 'sqlite' ? 10 : 20)
+      pace.afterBatch?.({ updateName: 'walk', nowMs: 30, items: 1, durationMs: 30, commitMs: 1 })
+      return pace.beforeBatch(unknown(30))
+    }
+    expect(restBehindTheFirst('postgres')).toMatchObject({
+      ms: expect.closeTo(20) as number,
+      reason: 'foreground',
+      targetMs: 20,
+    })
+    expect(restBehindTheFirst('sqlite')).toMatchObject({ ms: 1, reason: 'duty', targetMs: 10 })
   })
 
   it('presets differ in how short and how rare, and a target of its own that is smaller wins', () => {

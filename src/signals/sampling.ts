@@ -20,6 +20,9 @@ export interface SamplerParts<Tx> {
   readonly log: Logger
 }
 
+// Whoever is due so soon, in ms, is asked together with those that are due: in one transaction, and with one look.
+const SOON_MS = 100
+
 /** One stretch of time in which the signals are asked. What they remember between samples begins and ends with it. */
 export class Sampling<Tx> {
   /** Resolves when every signal was asked once, or when it ends before. */
@@ -86,7 +89,7 @@ export class Sampling<Tx> {
     const stop = this.#stop.signal
     while (!stop.aborted && performance.now() <= this.#wantedUntilMs) {
       const startMs = performance.now()
-      const due = group.filter(({ dueMs }) => dueMs <= startMs)
+      const due = group.filter(({ dueMs }) => dueMs <= startMs + SOON_MS)
       for (const each of due) each.begins(startMs)
       await sample(due)
       this.#looking.delete(group)

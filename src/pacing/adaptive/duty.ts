@@ -17,7 +17,7 @@ export interface DutyState {
 export interface DutyBounds {
   readonly minDuty: number
   readonly maxDuty: number
-  /** What the mode allows at the moment: a gauge that presses takes effect at once below it. */
+  /** What the mode allows: a gauge that presses takes effect at once below it. */
   readonly ceiling: number
 }
 

@@ -14,33 +14,39 @@ const SERVER = `
       current_setting('max_worker_processes')::int
     ) AS workers`
 
-// A sample sees one moment; this much of it counts, the rest is what was seen before.
-const WEIGHT = 0.4
+// A look sees one moment, in which now nobody works and now three: the mean of about so many of the last ones counts.
+const LOOKS = 8
+const INTERVAL_MS = 250
+// Fewer than so many tell too little to stop for.
+const LEAST_LOOKS = 4
 
 interface Cores {
   readonly cores: number
   readonly guessed: boolean
 }
 
-/** Others at work, for each core. With a guessed number of cores it slows the work down, but never stops it. */
+/** Others at work, for each core. A guessed number of cores slows the work down, but never stops it. */
 export function activeBackends(perCore: number, cores: number | undefined): Signal {
   return {
     name: 'active backends',
     kind: 'gauge',
-    intervalMs: 1_000,
+    intervalMs: INTERVAL_MS,
     timeoutMs: 1_000,
     shared: true,
     open() {
       let known: Cores | null = cores === undefined ? null : { cores, guessed: false }
-      let mean: number | null = null
+      let looks = 0
+      let mean = 0
       return async (context) => {
         known ??= await coresOf(context)
         const { active } = await activityOf(context)
-        mean = mean === null ? active : mean + WEIGHT * (active - mean)
+        looks += 1
+        mean += (active - mean) / Math.min(looks, LOOKS)
         const limit = perCore * known.cores
         const guess = known.guessed ? ', a guess: set the option cores' : ''
         const found = against(mean, limit, `${digits(mean)} sessions at work (limit ${digits(limit)}${guess})`)
-        if (!known.guessed || found.utilisation === undefined || found.utilisation <= 1) return found
+        const mayStop = !known.guessed && looks >= LEAST_LOOKS
+        if (mayStop || found.utilisation === undefined || found.utilisation <= 1) return found
         return { ...found, utilisation: 1, verdict: 'pressure' }
       }
     },

@@ -96,6 +96,21 @@ describePostgres('signals of sessions', (postgres) => {
     await running
   })
 
+  it('sessions at work slow the work down from the first look on, and stop it when some looks agree', async () => {
+    const database = await freshDatabase()
+    const clients = [await database.openClient(), await database.openClient(), await database.openClient()]
+    const running = clients.map((client) => client.query('SELECT pg_sleep(600)').catch((error: unknown) => error))
+    const signals = postgresSignals({ cores: 1 }).signals.filter(({ name }) => name === 'active backends')
+    const { until } = watchPostgres(database.url, signals)
+    expect(await until('active backends', () => true)).toMatchObject({ verdict: 'pressure', utilisation: 1 })
+    expect(await until('active backends', stops)).toMatchObject({ utilisation: expect.any(Number) as number })
+    await database.pool.query(`
+      SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+      WHERE query LIKE 'SELECT pg_sleep%' AND datname = current_database()`)
+    await Promise.all(running)
+    await until('active backends', calm)
+  })
+
   it('counts the cores of a server on this machine', async () => {
     const database = await freshDatabase()
     const { until } = watchPostgres(database.url, postgresSignals().signals)

@@ -217,6 +217,18 @@ describe('beside a foreground', () => {
     expect(sqlite.statements).toBeUndefined()
   })
 
+  it('a moment without room is over as soon as there is some: what was decided in it is not kept for long', () => {
+    const pace = adaptivePace()
+    const beside = (nowMs: number, utilisation: number) =>
+      pace.beforeBatch(context(nowMs, [foreground(true, nowMs), gauge('active backends', utilisation)]))
+    beside(0, 0.9)
+    expect(pace.explain?.().duty).toBeCloseTo(0.6 * 0.15)
+    beside(250, 0.3)
+    expect(pace.explain?.().duty).toBeCloseTo(0.6 * 0.8)
+    beside(1_000, 0.3)
+    expect(pace.explain?.().duty).toBe(0.6)
+  })
+
   it('until it is known whether somebody is there batches are short; on SQLite, where that is soon, without rests', () => {
     const restBehindTheFirst = (dialect: PaceContext['dialect']) => {
       const pace = adaptivePace()

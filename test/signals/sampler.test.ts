@@ -218,8 +218,9 @@ describePostgres('the sampler', (postgres) => {
       ])
       await until('foreground', () => true)
       await until('own', () => asked > 1)
-      await sampler.stop()
+      // Before the end, for that gives up a connection whose statement it has to cancel.
       const { rows } = await pool.query('SELECT statement FROM pg_prepared_statements')
+      await sampler.stop()
       return (rows as { statement: string }[]).map(({ statement }) => statement)
     }
     const prepared = await preparedWith({})

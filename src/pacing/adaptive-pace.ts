@@ -125,7 +125,7 @@ class AdaptivePaceOf implements AdaptivePace {
       const rule = this.#foreground.mode === 'shared' ? 'somebody else works' : 'nobody else works'
       this.#note(context, { about: 'mode', rule, from: mode, to: this.#foreground.mode, why: this.#foreground.why })
     }
-    this.#room = roomBeside(readings)
+    this.#room = roomBeside(readings, this.#knobs)
     const held = holdingStop(this.#hardStops)
     this.#hardStops = readHardStops(this.#hardStops, readings, nowMs)
     const holds = holdingStop(this.#hardStops)

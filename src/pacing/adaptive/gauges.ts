@@ -37,7 +37,7 @@ export interface Pressure {
  */
 export function pressureOf(
   readings: readonly Reading[],
-  knobs: Pick<PaceKnobs, 'walSpread'>,
+  knobs: Pick<PaceKnobs, 'walSpread' | 'sharedCrowd'>,
   shared: boolean,
   commitTime: Gauge | null,
 ): Pressure {
@@ -52,11 +52,13 @@ export function pressureOf(
       continue
     }
     const utilisation = utilisationOf(reading)
-    gauges.push(
-      signal === WAL_RATE
-        ? { name: signal, utilisation: Math.min(1, utilisation / knobs.walSpread), stops: false, value, why }
-        : { name: signal, utilisation, stops: verdict === 'stop' && signal !== ACTIVE_BACKENDS, value, why },
-    )
+    if (signal === WAL_RATE) {
+      gauges.push({ name: signal, utilisation: Math.min(1, utilisation / knobs.walSpread), stops: false, value, why })
+    } else if (signal === ACTIVE_BACKENDS) {
+      gauges.push({ name: signal, utilisation: utilisation / knobs.sharedCrowd, stops: false, value, why })
+    } else {
+      gauges.push({ name: signal, utilisation, stops: verdict === 'stop', value, why })
+    }
   }
   const highest = gauges.reduce<Gauge | null>(
     (most, gauge) => (most === null || gauge.utilisation > most.utilisation ? gauge : most),

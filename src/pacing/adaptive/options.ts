@@ -15,6 +15,7 @@ const RANGES: Readonly<Record<keyof PaceKnobs, readonly [least: number, most: nu
   sharedStatementMs: [0.01, 60_000],
   sharedRestMs: [0, 1_000],
   sharedDuty: [0.001, 1],
+  sharedCrowd: [0.01, 1_000],
   walSpread: [0.01, 10_000],
   quietMs: [0, 3_600_000],
 }

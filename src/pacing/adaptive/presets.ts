@@ -32,6 +32,11 @@ export interface PaceKnobs {
    */
   readonly sharedDuty: number
   /**
+   * How many sessions of others may be at work before it gives way, in times of the limit of the signal `active
+   * backends`. Default 1, fast 2. PostgreSQL only.
+   */
+  readonly sharedCrowd: number
+  /**
    * How much WAL may be written meanwhile, in times of what the server's checkpoints bear (`max_wal_size` over
    * `checkpoint_timeout`): 1 forces no checkpoint. Default 10, fast 60, gentle 2.
    */
@@ -40,7 +45,14 @@ export interface PaceKnobs {
   readonly quietMs: number
 }
 
-const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0.25, sharedRestMs: 0.5 }
+const COMMON = {
+  maxDuty: 1,
+  minDuty: 0.02,
+  quietMs: 5_000,
+  sharedStatementMs: 0.25,
+  sharedRestMs: 0.5,
+  sharedCrowd: 1,
+}
 
 /**
  * The points on the frontier of rows a second against the foreground's latency. At the stock `checkpoint_timeout` of
@@ -48,7 +60,7 @@ const COMMON = { maxDuty: 1, minDuty: 0.02, quietMs: 5_000, sharedStatementMs: 0
  */
 export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
   postgres: {
-    fast: { ...COMMON, sharedTargetMs: 25, sharedRestMs: 0, sharedDuty: 1, walSpread: 60 },
+    fast: { ...COMMON, sharedTargetMs: 25, sharedRestMs: 0, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
     default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.6, walSpread: 10 },
     gentle: { ...COMMON, sharedTargetMs: 4, sharedStatementMs: 0.2, sharedRestMs: 3, sharedDuty: 0.5, walSpread: 2 },
   },

@@ -217,6 +217,18 @@ describe('beside a foreground', () => {
     expect(sqlite.statements).toBeUndefined()
   })
 
+  it('the preset fast bears twice the sessions at work, in its room and before it stops', () => {
+    const beside = (preset: 'fast' | 'default', utilisation: number) => {
+      const pace = adaptivePace({ preset })
+      pace.beforeBatch(context(0, [foreground(true), gauge('active backends', utilisation, { verdict: 'stop' })]))
+      return pace.explain?.().duty
+    }
+    expect(beside('default', 1.1)).toBe(0)
+    expect(beside('fast', 0.9)).toBe(1)
+    expect(beside('fast', 1.4)).toBeCloseTo(0.575)
+    expect(beside('fast', 2.2)).toBe(0)
+  })
+
   it('a moment without room is over as soon as there is some: what was decided in it is not kept for long', () => {
     const pace = adaptivePace()
     const beside = (nowMs: number, utilisation: number) =>

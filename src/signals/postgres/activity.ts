@@ -3,7 +3,7 @@ import type { SignalContext } from '../signal.js'
 
 /** One look at the sessions of the server, shared by the signals that are sampled together. */
 export interface Activity {
-  /** Clients that run something and don't wait for a lock; ours left out. */
+  /** Clients that run something, and wait neither for a lock nor for their commit to be kept; ours left out. */
   readonly active: number
   /** Those of them whose statement has run for 50 ms: short ones are told better by commits per second. */
   readonly atLength: number
@@ -16,11 +16,17 @@ export interface Activity {
 // Ours set `evenkeel:<update>` for the length of a transaction; everybody may see the names of applications.
 export const NOT_OURS = `starts_with(application_name, 'evenkeel:') IS NOT TRUE`
 
+// Who waits until his commit is on disk, or on a replica, leaves the cores alone, and a distant replica has dozens wait.
+// Spelt another way from version 17 on: WALSync is WalSync there.
+const KEEPS_COMMIT = `lower(wait_event) IN ('walsync', 'walwrite', 'syncrep')`
+
 // Of a session that this role may not look into only ids and names are shown: its backend_type is NULL.
 const ACTIVITY = `
   SELECT
     count(*) FILTER (
-      WHERE state = 'active' AND wait_event_type IS DISTINCT FROM 'Lock'
+      WHERE state = 'active'
+        AND wait_event_type IS DISTINCT FROM 'Lock'
+        AND ${KEEPS_COMMIT} IS NOT TRUE
     )::int AS active,
     count(*) FILTER (
       WHERE state = 'active'

@@ -149,6 +149,26 @@ describe.each(postgresVersions)('signals of a server (PostgreSQL %s)', (version)
     await until('maintenance', calm)
   })
 
+  it('sessions that wait for a replica to have their commit do not count as at work', async () => {
+    const client = await connect()
+    await client.query('CREATE TABLE committed (id int)')
+    const setStandby = async (names: string) => {
+      await client.query(`ALTER SYSTEM SET synchronous_standby_names = '${names}'`)
+      await client.query('SELECT pg_reload_conf()')
+    }
+    await setStandby('nowhere')
+    const writers = [await connect(), await connect(), await connect()]
+    const waiting = writers.map((writer) => writer.query('INSERT INTO committed VALUES (1)'))
+    const stuck = `SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
+    while ((await client.query<{ count: number }>(stuck)).rows[0]?.count !== 3);
+    const { until } = watchPostgres(server.url, postgresSignals({ cores: 1 }).signals)
+    await until('active backends', ({ value }) => value === 0)
+    // That somebody is there is another question.
+    await until('foreground', ({ why }) => why.endsWith('3 statements of theirs at work'))
+    await setStandby('')
+    await Promise.all(waiting)
+  })
+
   it('sessions of our other processes are not taken for strangers: their commits are counted first', async () => {
     const client = await connect()
     const { until } = watchPostgres(server.url, postgresSignals({ foregroundTps: 1_000_000 }).signals, {

@@ -128,6 +128,7 @@ export type {
   Dialect,
   PipelineOptions,
   Query,
+  QueryOptions,
   QueryResult,
   ReadContext,
   Session,

@@ -11,6 +11,7 @@ export function pipelinedCases<Tx>(): readonly (readonly [name: string, check: C
     ['commits nothing when an opening or closing statement fails', framesFail],
     ['does not take a pipelined transaction for committed whose failure was swallowed', framedFailureSwallowed],
     ['measures a statement, where it can, and answers and fails as without', timed],
+    ['answers a repeated statement as any other, also after a schema change and a failure', repeated],
     ['rolls back a pipelined transaction whose function throws or whose signal aborts', framedFunctionFails],
   ]
 }
@@ -106,6 +107,24 @@ async function timed<Tx>(database: Database<Tx>): Promise<void> {
   })
   await assert.rejects(failing, /unique|UNIQUE|duplicate/)
   assert.deepEqual(await ids(database), [1])
+}
+
+// It may be prepared: its answer must not come from what was prepared, nor may a failure spoil the next one.
+async function repeated<Tx>(database: Database<Tx>): Promise<void> {
+  const write = (id: number) =>
+    pipelinedTransaction(database, [], async (tx) => {
+      const { text, values } = insert(id)
+      const { rowCount } = await database.query(tx, text, values, { repeated: true })
+      const all = `SELECT * FROM ${TABLE} WHERE id = $1`
+      const { rows } = await database.query<{ label: string }>(tx, all, [id], { repeated: true })
+      return { result: [rowCount, rows.map(({ label }) => label)], closing: [] }
+    })
+  for (let id = 1; id <= 8; id += 1) assert.deepEqual(await write(id), [1, [`row ${id}`]])
+  await assert.rejects(write(8), /unique|UNIQUE|duplicate/)
+  await database.transaction((tx) => database.query(tx, `ALTER TABLE ${TABLE} ADD COLUMN added INTEGER`))
+  // The one that finds out that its columns are others may fail, but not the one behind it.
+  await write(9).catch(() => {})
+  assert.deepEqual(await write(10), [1, ['row 10']])
 }
 
 function insert(id: number): Statement {

@@ -28,7 +28,7 @@ export interface PaceKnobs {
   readonly sharedRestMs: number
   /**
    * The most of the time that may go to batches meanwhile, above 0 to 1; from half of the cores on, the busier others
-   * keep them, the less of it. Default 0.6, fast 1, gentle 0.5; on SQLite 0.12, fast 0.5, gentle 0.03.
+   * keep them, the less of it. Default 0.6, fast 1, gentle 0.5; on SQLite 0.12, fast 0.5, gentle 0.008.
    */
   readonly sharedDuty: number
   /**
@@ -67,6 +67,6 @@ export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, P
   sqlite: {
     fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },
     default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.12, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 4, sharedDuty: 0.03, walSpread: 2 },
+    gentle: { ...COMMON, sharedTargetMs: 4, sharedDuty: 0.008, walSpread: 2 },
   },
 }

@@ -144,7 +144,8 @@ class AdaptivePaceOf implements AdaptivePace {
     this.#decidedMs = nowMs
     const before = this.#duty
     const { minDuty, maxDuty } = this.#knobs
-    const { state, rule } = nextDuty(before, pressure, { minDuty, maxDuty, ceiling: this.#modeCeiling() }, nowMs)
+    // What is decided lasts longer than the room of this moment.
+    const { state, rule } = nextDuty(before, pressure, { minDuty, maxDuty, ceiling: this.#ceiling(1) }, nowMs)
     this.#duty = state
     const from = before.stoppedBy === null ? before.duty : 0
     const to = state.stoppedBy === null ? state.duty : 0
@@ -202,23 +203,14 @@ class AdaptivePaceOf implements AdaptivePace {
     return this.#foreground.mode === 'shared' ? Math.min(targetMs, this.#knobs.sharedTargetMs) : targetMs
   }
 
-  /** The most that the duty may be now. */
-  #ceiling(): number {
-    return this.#isShared() ? Math.min(this.#knobs.maxDuty, this.#knobs.sharedDuty * this.#room) : this.#knobs.maxDuty
-  }
-
-  /** The same however little room there is at this moment: what is decided lasts longer than that. */
-  #modeCeiling(): number {
-    return this.#isShared() ? Math.min(this.#knobs.maxDuty, this.#knobs.sharedDuty) : this.#knobs.maxDuty
-  }
-
-  /**
-   * Whether the duty is shared with others. On SQLite the first look is over after a few small batches: rests beside
-   * somebody who was never seen would be most of that time.
-   */
-  #isShared(): boolean {
+  /** The most that the duty may be, with the room of this moment or with another. */
+  #ceiling(room = this.#room): number {
+    const { maxDuty, sharedDuty } = this.#knobs
     const { mode, seenMs } = this.#foreground
-    return mode === 'shared' && (seenMs !== null || this.#dialect === 'postgres')
+    // On SQLite the first look is over after a few small batches: rests beside somebody who was never seen would be most
+    // of that time.
+    if (mode === 'idle' || (seenMs === null && this.#dialect === 'sqlite')) return maxDuty
+    return Math.min(maxDuty, sharedDuty * room)
   }
 
   #pressure({ readings, nowMs }: PaceContext): Pressure {

@@ -4,7 +4,7 @@ import type { Signal, SignalContext } from '../signal.js'
 import { bytesText, count } from '../units.js'
 import { against } from '../verdict.js'
 
-// Asked every second: pg_settings, which would tell units, takes a hundred times as long.
+// Asked every second: pg_settings, which would tell the units, works out all settings to show one.
 const WAL = `
   SELECT
     pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS written,

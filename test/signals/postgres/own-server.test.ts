@@ -158,6 +158,8 @@ describe.each(postgresVersions)('signals of a server (PostgreSQL %s)', (version)
     }
     await setStandby('nowhere')
     const writers = [await connect(), await connect(), await connect()]
+    // Also when it fails, and before the writers are ended: they would wait for ever.
+    onTestFinished(() => setStandby(''))
     const waiting = writers.map((writer) => writer.query('INSERT INTO committed VALUES (1)'))
     const stuck = `SELECT count(*)::int AS count FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
     while ((await client.query<{ count: number }>(stuck)).rows[0]?.count !== 3);

@@ -44,9 +44,14 @@ export async function besideForeground<Subject>(bench: Bench, comparison: Compar
     title,
     notes: [
       `${seconds} s, ${repeat} times; a contestant that is through begins anew. Its first second counts for the worst only.`,
+      'Stolen: of the processor time that this machine wanted, what its hypervisor gave to others. Latencies grow with it.',
       ...notes,
     ],
-    columns: [{ key: 'rate', title: 'rows/s', format: 'rows/s' }, ...prefixes.flatMap((name) => latencyColumns(name))],
+    columns: [
+      { key: 'rate', title: 'rows/s', format: 'rows/s' },
+      ...prefixes.flatMap((name) => latencyColumns(name)),
+      { key: 'steal', title: 'stolen', format: '%' },
+    ],
     rows: contestants.map(({ key, title }, index) => ({
       key,
       title,
@@ -57,7 +62,10 @@ export async function besideForeground<Subject>(bench: Bench, comparison: Compar
 }
 
 function cellsOf(results: readonly WindowResult[], loads: readonly string[], prefixes: readonly string[]) {
-  const cells: Record<string, readonly number[]> = { rate: results.map(({ rate }) => rate) }
+  const cells: Record<string, readonly number[]> = {
+    rate: results.map(({ rate }) => rate),
+    steal: results.map(({ steal }) => steal),
+  }
   loads.forEach((load, index) => {
     for (const { key, of } of latencyColumns(prefixes[index])) {
       cells[key] = results.map((result) => result.loads[load]?.[of] ?? Number.NaN)

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { readLog } from '../../bench/foreground/load/load.js'
 import { summarise } from '../../bench/foreground/latency.js'
 import { rounds } from '../../bench/measure/rounds.js'
+import { stolenShare } from '../../bench/measure/steal.js'
 import { median, quantile } from '../../bench/measure/summary.js'
 import { replaceSection } from '../../bench/report/docs.js'
 import { figuresOf } from '../../bench/report/figures.js'
@@ -15,6 +16,12 @@ import { temporaryDirectory } from '../support/sqlite.js'
 import { documentationPages } from '../docs/markdown.js'
 
 describe('what the benchmark makes of its measurements', () => {
+  it('tells what others got of the processor time that was wanted; what nobody wanted is none of it', () => {
+    const before = 'cpu  100 1 50 5000 7 0 9 20 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n'
+    expect(stolenShare(before, 'cpu  150 2 70 9000 99 4 24 40 0 0\n')).toBeCloseTo(20 / 110)
+    expect(stolenShare(before, before)).toBe(0)
+  })
+
   it('counts a latency from when the transaction was due', () => {
     // Client, number, µs, script, seconds and µs at the end, schedule lag.
     const transactions = readLog('0 1 250000 0 1000 500000 200000\n0 2 1000 0 1000 900000 0\n')

@@ -11,24 +11,25 @@ export interface PaceKnobs {
   readonly minDuty: number
   /**
    * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 20, fast
-   * 25, gentle 4; on SQLite, where a batch has no rests, 10, fast 25, gentle 4.
+   * 25, gentle 10; on SQLite, where a batch has no rests, 10, fast 25, gentle 4.
    */
   readonly sharedTargetMs: number
   /**
    * How long one statement of a batch may work in the server meanwhile, in ms: a statement keeps a processor to itself
-   * for as long as the scheduler lets it, between two statements others get it. Default 0.25, gentle 0.2. PostgreSQL
-   * only.
+   * for as long as the scheduler lets it, between two statements others get it. But each of them takes about a
+   * millisecond of processor time besides, here and in the server together: where few rows are asked for, fewer
+   * statements are gentler. Default 0.25, gentle 1. PostgreSQL only.
    */
   readonly sharedStatementMs: number
   /**
    * The rest between two statements of a batch meanwhile, in ms, their way to the server and back counted as one. It
    * spreads the load so thin that others hardly ever meet it. What is left of it beside the way takes at least 1 ms,
-   * for timers of Node aren't finer. Default 0.5, fast 0, gentle 3. PostgreSQL only.
+   * for timers of Node aren't finer. Default 0.5, fast 0, gentle 5. PostgreSQL only.
    */
   readonly sharedRestMs: number
   /**
    * The most of the time that may go to batches meanwhile, above 0 to 1; from half of the cores on, the busier others
-   * keep them, the less of it. Default 0.6, fast 1, gentle 0.5; on SQLite 0.12, fast 0.5, gentle 0.008.
+   * keep them, the less of it. Default 0.6, fast 1, gentle 0.15; on SQLite 0.12, fast 0.5, gentle 0.008.
    */
   readonly sharedDuty: number
   /**
@@ -62,7 +63,7 @@ export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, P
   postgres: {
     fast: { ...COMMON, sharedTargetMs: 25, sharedRestMs: 0, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
     default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.6, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 4, sharedStatementMs: 0.2, sharedRestMs: 3, sharedDuty: 0.5, walSpread: 2 },
+    gentle: { ...COMMON, sharedTargetMs: 10, sharedStatementMs: 1, sharedRestMs: 5, sharedDuty: 0.15, walSpread: 2 },
   },
   sqlite: {
     fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },

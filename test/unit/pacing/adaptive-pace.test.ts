@@ -260,7 +260,7 @@ describe('beside a foreground', () => {
   it('presets differ in how short and how rare, and a target of its own that is smaller wins', () => {
     const first = (preset: 'fast' | 'default' | 'gentle', targetMs: number) =>
       adaptivePace({ preset }).beforeBatch(context(0, [foreground(true)], { targetMs })).targetMs
-    expect([first('fast', 100), first('default', 100), first('gentle', 100)]).toEqual([25, 20, 4])
+    expect([first('fast', 100), first('default', 100), first('gentle', 100)]).toEqual([25, 20, 10])
     expect(first('default', 8)).toBeUndefined()
   })
 
@@ -352,7 +352,7 @@ describe('knobs', () => {
   it('can be turned while it runs, and turned back', () => {
     const pace = adaptivePace({ preset: 'gentle', sharedDuty: 0.05 })
     pace.turn({ maxDuty: 0.5 })
-    expect(pace.knobs).toMatchObject({ maxDuty: 0.5, sharedDuty: 0.05, sharedTargetMs: 4 })
+    expect(pace.knobs).toMatchObject({ maxDuty: 0.5, sharedDuty: 0.05, sharedTargetMs: 10 })
     pace.beforeBatch(context(0, []))
     expect(pace.explain?.().duty).toBe(0.5)
     pace.turn({ preset: 'fast' })

@@ -1,5 +1,8 @@
 import type { Dialect, Query } from './database.js'
 
+/** Marks a statement of ours that is no update's: whoever looks at the sessions finds it as the last one of an idle one. */
+export const OUR_COMMENT = '/*evenkeel*/'
+
 /**
  * Statements that say in `pg_stat_activity` whose they are. The comment is the same for all statements of an update, so
  * that they can still be prepared, and it stands at the end, so that they still begin with what they do.

@@ -1,6 +1,7 @@
 import type { Database, Query } from '../databases/database.js'
 import { databaseErrorCode } from '../databases/error-class.js'
 import { quoteIdentifier } from '../databases/identifier.js'
+import { OUR_COMMENT } from '../databases/statement-comment.js'
 import { NotInstalledError, VersionMismatchError } from '../errors.js'
 import { describe, refuseProblems, requireReadable, unknownOptionProblems } from '../options.js'
 import { adoptExistingQueue } from './adopt.js'
@@ -137,7 +138,7 @@ async function createSchema(query: Query, { schema }: Tables): Promise<void> {
 async function installedRevision(query: Query, tables: Tables): Promise<number | null> {
   const known =
     tables.dialect === 'postgres'
-      ? await query('SELECT 1 AS known WHERE to_regclass($1) IS NOT NULL', [tables.revisions])
+      ? await query(`SELECT 1 AS known WHERE to_regclass($1) IS NOT NULL ${OUR_COMMENT}`, [tables.revisions])
       : await query("SELECT 1 AS known FROM sqlite_master WHERE type = 'table' AND name = $1", [TABLE_NAMES.revisions])
   if (known.rows.length === 0) return null
   const { rows } = await query<{ revision: number | null }>(`SELECT max(revision) AS revision FROM ${tables.revisions}`)

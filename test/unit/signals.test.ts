@@ -132,7 +132,7 @@ describe('presence of a foreground', () => {
     const seconds = fc.double({ min: 0.5, max: 10, noNaN: true })
     fc.assert(
       fc.property(fc.nat(3), fc.option(positive), positive, seconds, positive, (atLength, foreign, own, span, tps) => {
-        const { verdict, utilisation = 1 } = presence({ atLength, foreign, own, seconds: span }, tps)
+        const { verdict, utilisation = 1 } = presence({ atLength, foreign, own, seconds: span, processes: 0 }, tps)
         if (atLength > 0) expect(verdict).toBe('pressure')
         else if ((foreign ?? 0) <= tps) expect(verdict).toBe('calm')
         expect(utilisation).toBeLessThan(1)
@@ -141,10 +141,12 @@ describe('presence of a foreground', () => {
   })
 
   it('is not mistaken for our own commits that are reported late, and sees a foreground within a second', () => {
-    const at = (foreign: number, own: number, seconds: number) =>
-      presence({ atLength: 0, foreign, own, seconds }, 2).verdict
+    const at = (foreign: number, own: number, seconds: number, processes = 0) =>
+      presence({ atLength: 0, foreign, own, seconds, processes }, 2).verdict
     // 20 commits of ours were made before the first look and reported after it.
     expect([at(20, 10, 1), at(2, 10, 10), at(15, 100, 10)]).toEqual(['calm', 'calm', 'calm'])
+    // Each process of ours has some of its own.
+    expect([at(40, 10, 1), at(40, 10, 1, 1), at(300, 10, 1, 1)]).toEqual(['pressure', 'calm', 'pressure'])
     expect([at(300, 10, 1), at(300, 100, 1), at(10, 10, 10), at(100, 100, 10)]).toEqual(Array(4).fill('pressure'))
   })
 })

@@ -13,6 +13,7 @@ import type {
   TimedResult,
   TransactionOptions,
 } from '../database.js'
+import { OUR_COMMENT } from '../statement-comment.js'
 import { databaseErrorCode, isReadTimeout } from '../error-class.js'
 import { backendsOf, noteBackend } from './pg-backends.js'
 import type { PgAnswer, PgClient } from './pg-client.js'
@@ -60,6 +61,8 @@ export function fromPg<Pool extends PgPool>(
 }
 
 const REPEAT_CANCEL_MS = 100
+const COMMIT = `COMMIT ${OUR_COMMENT}`
+const ROLLBACK = `ROLLBACK ${OUR_COMMENT}`
 
 class PgDatabase implements Database<PgClient> {
   readonly dialect = 'postgres' as const
@@ -101,7 +104,7 @@ class PgDatabase implements Database<PgClient> {
         await client.query(this.#begin)
         try {
           const result = await this.#transactions.run(client, () => fn(client))
-          const { command } = await client.query('COMMIT')
+          const { command } = await client.query(COMMIT)
           // COMMIT of a transaction that has failed is answered by a ROLLBACK, without an error.
           if (command !== 'COMMIT') throw new TransactionRolledBackError()
           return result
@@ -136,7 +139,7 @@ class PgDatabase implements Database<PgClient> {
           const opened = answers.slice(1).map(toResult<never>)
           const { result, closing } = await this.#transactions.run(client, () => fn(client, opened))
           options.signal?.throwIfAborted()
-          const ended = await sendTogether(client, [...closing.map(toQuery), 'COMMIT']).catch((error: unknown) => {
+          const ended = await sendTogether(client, [...closing.map(toQuery), COMMIT]).catch((error: unknown) => {
             throw unguarded(error, closing)
           })
           if (ended.at(-1)?.command !== 'COMMIT') throw new TransactionRolledBackError()
@@ -246,7 +249,7 @@ class PgDatabase implements Database<PgClient> {
 
   /** A connection whose transaction can't be ended isn't for anybody else: a pool would hand it on as it is. */
   async #rollBack(client: PgClient): Promise<void> {
-    await client.query('ROLLBACK').catch(() => this.#notRolledBack.add(client))
+    await client.query(ROLLBACK).catch(() => this.#notRolledBack.add(client))
   }
 
   /**
@@ -267,7 +270,7 @@ class PgDatabase implements Database<PgClient> {
     const known = this.#isDirect.get(client)
     if (known !== undefined) return known
     const answered = giveUpWhenSilent(client, SILENCE_MS)
-    const { rows } = await client.query('SELECT pg_backend_pid() AS pid').finally(answered)
+    const { rows } = await client.query(`SELECT pg_backend_pid() AS pid ${OUR_COMMENT}`).finally(answered)
     const own = (rows[0] as { pid?: unknown } | undefined)?.pid === (client as { processID?: unknown }).processID
     this.#isDirect.set(client, own)
     return own

@@ -1,13 +1,16 @@
 import type { OwnWork } from '../own-work.js'
 import type { SignalContext } from '../signal.js'
-import { NOT_OURS } from './activity.js'
+import { NOT_OURS, OURS_BY_TEXT } from './activity.js'
 
 const NOW = `SELECT clock_timestamp()::text AS now`
 
 // Of a session that this role may not look into only ids and names are shown: its backend_type is NULL.
 const BEGUN = `
   SELECT
-    count(*) FILTER (WHERE query_start > $1::text::timestamptz)::int AS others,
+    count(*) FILTER (
+      WHERE query_start > $1::text::timestamptz
+        AND NOT ${OURS_BY_TEXT}
+    )::int AS others,
     count(*) FILTER (WHERE backend_type IS NULL AND usesysid IS NOT NULL)::int AS hidden
   FROM pg_stat_activity
   WHERE pid <> pg_backend_pid()

@@ -13,12 +13,13 @@ const COMMITS = `
   FROM pg_stat_database`
 
 const WINDOW_MS = 10_000
-// A session reports its commits when it has the time: of those at the window's beginning some are reported within it.
+// A session reports its commits when it has the time: of those at the window's beginning some are reported within it, for
+// each process of ours.
 const UNREPORTED = 15
 // What our own commits may be miscounted by, and for how long, in seconds, the newest of them aren't reported yet.
 const OWN_ERROR = 0.1
 const OWN_DELAY_SECONDS = 1
-// What another runner of ours commits: to look at the queue and at its signals, and for each batch.
+// What another runner of ours commits: to look at the queue and, when it works, at its signals; and for each batch.
 const COMMITS_OF_RUNNER = 5
 const COMMITS_OF_BATCH = 2
 // Somebody is there: never as much as a reason to stop, which others of the signals give.
@@ -41,8 +42,8 @@ export function foreground(tps: number): Signal {
       const rate = new ForeignCommits(own)
       const begun = new BegunStatements(own)
       return async (context) => {
-        const { atLength } = await activityOf(context)
-        const { runners, ...measured } = await rate.perSecond(context)
+        const { atLength, lookers } = await activityOf(context)
+        const { runners, ...measured } = await rate.perSecond(context, lookers)
         if (atLength > 0 || (measured.foreign !== null && measured.seconds >= LEAST_SECONDS)) {
           return presence({ atLength, ...measured }, tps)
         }
@@ -65,10 +66,13 @@ export interface Presence {
   readonly own: number
   /** How far the rates look back, in seconds. */
   readonly seconds: number
+  /** Other processes of ours. */
+  readonly processes: number
 }
 
-export function presence({ atLength, foreign, own, seconds }: Presence, tps: number): SignalSample {
-  const limit = tps + own * OWN_ERROR + (own * OWN_DELAY_SECONDS + UNREPORTED) / Math.max(seconds, 0.1)
+export function presence({ atLength, foreign, own, seconds, processes }: Presence, tps: number): SignalSample {
+  const unreported = own * OWN_DELAY_SECONDS + UNREPORTED * (1 + processes)
+  const limit = tps + own * OWN_ERROR + unreported / Math.max(seconds, 0.1)
   const present = atLength > 0 || (foreign ?? 0) > limit
   const rate = foreign === null ? 'not known yet' : digits(foreign)
   const running = atLength === 0 ? '' : `, ${count(atLength, 'statement')} of theirs at work`
@@ -80,7 +84,10 @@ export function presence({ atLength, foreign, own, seconds }: Presence, tps: num
   }
 }
 
-/** What the server commits beside us: this process counts its own, and other runners of ours are estimated. */
+/**
+ * What the server commits beside us: this process counts its own, and other runners of ours are estimated, those that
+ * hold a lease and those whose sessions are seen to look for work.
+ */
 class ForeignCommits {
   readonly #own: OwnWork
   #all = new CounterWindow(WINDOW_MS)
@@ -92,10 +99,10 @@ class ForeignCommits {
     this.#own = own
   }
 
-  async perSecond({
-    query,
-    nowMs,
-  }: SignalContext): Promise<Omit<Presence, 'atLength'> & Pick<OtherRunners, 'runners'>> {
+  async perSecond(
+    { query, nowMs }: SignalContext,
+    lookers: readonly number[],
+  ): Promise<Omit<Presence, 'atLength'> & Pick<OtherRunners, 'runners'>> {
     const { rows } = await query<{ commits: number }>(COMMITS)
     const commits = rows[0]?.commits ?? 0
     if (commits < this.#last) {
@@ -106,17 +113,24 @@ class ForeignCommits {
     this.#last = commits
     const all = this.#all.perSecond(commits, nowMs)
     const here = this.#ours.perSecond(this.#own.commits(), nowMs) ?? 0
-    const elsewhere = await this.#elsewhere(query, nowMs)
-    const own = here + elsewhere.perSecond
+    const { perSecond, ...elsewhere } = await this.#elsewhere(query, nowMs, lookers)
+    const own = here + perSecond
     const foreign = all === null ? null : Math.max(all - own, 0)
-    return { foreign, own, seconds: this.#all.spanMs / 1_000, runners: elsewhere.runners }
+    return { ...elsewhere, foreign, own, seconds: this.#all.spanMs / 1_000 }
   }
 
-  async #elsewhere(query: SignalContext['query'], nowMs: number): Promise<{ runners: number; perSecond: number }> {
+  async #elsewhere(
+    query: SignalContext['query'],
+    nowMs: number,
+    lookers: readonly number[],
+  ): Promise<{ runners: number; processes: number; perSecond: number }> {
     const { runners, batches } = await this.#own.otherRunners(query)
-    const perSecond = this.#batchesOfOthers.perSecond(batches, nowMs) ?? 0
+    const rate = this.#batchesOfOthers.perSecond(batches, nowMs) ?? 0
     // One that takes over an update brings all batches of it: no runner commits as many in a second.
-    const plausible = Math.min(perSecond, runners * 100)
-    return { runners, perSecond: runners * COMMITS_OF_RUNNER + plausible * COMMITS_OF_BATCH }
+    const plausible = Math.min(rate, runners * 100)
+    const here = this.#own.backends() ?? []
+    const looking = lookers.filter((pid) => !here.includes(pid)).length
+    const processes = Math.max(runners, looking)
+    return { runners, processes, perSecond: processes * COMMITS_OF_RUNNER + plausible * COMMITS_OF_BATCH }
   }
 }

@@ -1,6 +1,8 @@
-import { postgresSignals } from 'evenkeel'
+import { BackgroundUpdater, postgresSignals, type Database } from 'evenkeel'
+import { fromPg } from 'evenkeel/pg'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { memoryLogger } from '../../engine/support.js'
 import { OwnServer } from '../../support/own-server.js'
 import { postgresVersions } from '../../support/postgres.js'
 import { calm, stops, unknown, watchPostgres } from '../support.js'
@@ -181,6 +183,37 @@ describe.each(postgresVersions)('signals of a server (PostgreSQL %s)', (version)
     const first = await until('foreground', () => true)
     expect(first.verdict).toBe('calm')
     expect(first.value).not.toBeNull()
+  })
+
+  it('processes of ours that wait for work are no foreground, however many; who works beside them is', async () => {
+    const openPool = () => {
+      const pool = new pg.Pool({ connectionString: server.url, max: 2 })
+      pool.on('error', () => {})
+      onTestFinished(() => pool.end())
+      return pool
+    }
+    for (let waiting = 0; waiting < 10; waiting += 1) {
+      const database = fromPg(openPool()) as unknown as Database<never>
+      const updater = new BackgroundUpdater<never>({ database, updates: [], logger: memoryLogger() })
+      await updater.install()
+      await updater.start()
+      onTestFinished(() => updater.stop())
+    }
+    const client = await connect()
+    const { until } = watchPostgres(server.url, postgresSignals().signals, { own: { backends: () => [] } })
+    const verdicts = new Set<string>()
+    // Long enough for the rates of two seconds to be told.
+    const begunMs = performance.now()
+    await until('foreground', ({ verdict, value }) => {
+      verdicts.add(verdict)
+      return value !== null && performance.now() - begunMs > 3_000
+    })
+    expect([...verdicts]).toEqual(['calm'])
+
+    // From version 15 on a session that reads no table doesn't report its commits.
+    const working = setInterval(() => void client.query('SELECT count(*) FROM pg_class').catch(() => {}), 4)
+    onTestFinished(() => clearInterval(working))
+    await until('foreground', ({ verdict, value }) => verdict === 'pressure' && (value ?? 0) > 20)
   })
 
   it('what a role may not see is unknown, blocks nothing and is said once; the rest is read', async () => {

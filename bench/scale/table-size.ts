@@ -20,7 +20,7 @@ const PLACES = [
 export async function timeByTableSize(bench: Bench): Promise<Table> {
   const postgres = await bench.postgres()
   const sizes = sized(bench.options, { quick: [50_000, 200_000], brief: [1e5, 1e6, 1e7], thorough: [1e5, 1e6, 1e7] })
-  const repeat = bench.options.repeat ?? sized(bench.options, { quick: 1, brief: 7, thorough: 15 })
+  const repeat = bench.options.repeat ?? sized(bench.options, { quick: 1, brief: 5, thorough: 15 })
   for (const rows of sizes) {
     bench.progress(`loading ${rows.toLocaleString('en-US')} rows`)
     await createTable(postgres, rows)

@@ -207,9 +207,9 @@ class AdaptivePaceOf implements AdaptivePace {
   #ceiling(room = this.#room): number {
     const { maxDuty, sharedDuty } = this.#knobs
     const { mode, seenMs } = this.#foreground
-    // On SQLite the first look is over after a few small batches: rests beside somebody who was never seen would be most
-    // of that time.
-    if (mode === 'idle' || (seenMs === null && this.#dialect === 'sqlite')) return maxDuty
+    // The first look is over after a few small batches: rests beside somebody who was never seen would be most of that
+    // time.
+    if (mode === 'idle' || seenMs === null) return maxDuty
     return Math.min(maxDuty, sharedDuty * room)
   }
 

@@ -25,7 +25,7 @@ export async function foregroundOnPostgres(bench: Bench): Promise<Table[]> {
   const everybody = [CLASSIC, CLASSIC_WITHOUT_PAUSE, DEFAULT, preset('fast'), preset('gentle')]
   const tiny = bench.options.effort === 'thorough' ? [keysetLoop(TINY_BATCH.size, TINY_BATCH.restMs)] : []
   const byHand = [singleUpdate, keysetLoop(SMALL_BATCH_SIZE), ...tiny]
-  const rows = bench.options.rows ?? sized(bench.options, { quick: 0.05, brief: 0.7, thorough: 3 }) * 1_000_000
+  const rows = bench.options.rows ?? sized(bench.options, { quick: 0.05, brief: 0.5, thorough: 3 }) * 1_000_000
   const tables: Table[] = []
   for (const workload of workloadsOf(bench)) {
     const comparison = {

@@ -10,26 +10,25 @@ export interface PaceKnobs {
   /** The least of the time that goes to batches while nothing stops them, above 0 to 1. Default 0.02. */
   readonly minDuty: number
   /**
-   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 20, fast
-   * 25, gentle 10; on SQLite, where a batch has no rests, 10, fast 25, gentle 4.
+   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 10, fast
+   * 25, gentle 8; on SQLite 10, fast 25, gentle 4.
    */
   readonly sharedTargetMs: number
   /**
-   * How long one statement of a batch may work in the server meanwhile, in ms: a statement keeps a processor to itself
-   * for as long as the scheduler lets it, between two statements others get it. But each of them takes about a
-   * millisecond of processor time besides, here and in the server together: where few rows are asked for, fewer
-   * statements are gentler. Default 0.25, gentle 1. PostgreSQL only.
+   * How long one statement of a batch may work in the server meanwhile, in ms: between two statements others get the
+   * processor for certain. But each of them takes about a millisecond of processor time besides, here and in the server
+   * together, so it is worth it only where batches follow one another without a pause. From `sharedTargetMs` on a batch
+   * is one statement. Default 50, fast 0.25. PostgreSQL only.
    */
   readonly sharedStatementMs: number
   /**
-   * The rest between two statements of a batch meanwhile, in ms, their way to the server and back counted as one. It
-   * spreads the load so thin that others hardly ever meet it. What is left of it beside the way takes at least 1 ms,
-   * for timers of Node aren't finer. Default 0.5, fast 0, gentle 5. PostgreSQL only.
+   * The rest between two statements of a batch meanwhile, in ms, their way to the server and back counted as one. What
+   * is left of it beside the way takes at least 1 ms, for timers of Node aren't finer. Default 0. PostgreSQL only.
    */
   readonly sharedRestMs: number
   /**
    * The most of the time that may go to batches meanwhile, above 0 to 1; from half of the cores on, the busier others
-   * keep them, the less of it. Default 0.6, fast 1, gentle 0.15; on SQLite 0.12, fast 0.5, gentle 0.008.
+   * keep them, the less of it. Default 0.2, fast 1, gentle 0.06; on SQLite 0.12, fast 0.5, gentle 0.008.
    */
   readonly sharedDuty: number
   /**
@@ -39,7 +38,7 @@ export interface PaceKnobs {
   readonly sharedCrowd: number
   /**
    * How much WAL may be written meanwhile, in times of what the server's checkpoints bear (`max_wal_size` over
-   * `checkpoint_timeout`): 1 forces no checkpoint. Default 10, fast 60, gentle 2.
+   * `checkpoint_timeout`): 1 forces no checkpoint. Default 10, fast 60, gentle 5.
    */
   readonly walSpread: number
   /** How long nobody else must have worked before the database counts as idle again, in ms. Default 5 000. */
@@ -50,24 +49,24 @@ const COMMON = {
   maxDuty: 1,
   minDuty: 0.02,
   quietMs: 5_000,
-  sharedStatementMs: 0.25,
-  sharedRestMs: 0.5,
+  sharedStatementMs: 50,
+  sharedRestMs: 0,
   sharedCrowd: 1,
 }
 
 /**
  * The points on the frontier of rows a second against the foreground's latency. At the stock `checkpoint_timeout` of
- * five minutes a spread of 10 lets WAL force a checkpoint every 30 s, one of 60 every 5 s.
+ * five minutes a spread of 10 lets WAL force a checkpoint every 30 s, one of 60 every 5 s, one of 5 every minute.
  */
 export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
   postgres: {
-    fast: { ...COMMON, sharedTargetMs: 25, sharedRestMs: 0, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
-    default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.6, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 10, sharedStatementMs: 1, sharedRestMs: 5, sharedDuty: 0.15, walSpread: 2 },
+    fast: { ...COMMON, sharedTargetMs: 25, sharedStatementMs: 0.25, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
+    default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.2, walSpread: 10 },
+    gentle: { ...COMMON, sharedTargetMs: 8, sharedDuty: 0.06, walSpread: 5 },
   },
   sqlite: {
     fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },
     default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.12, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 4, sharedDuty: 0.008, walSpread: 2 },
+    gentle: { ...COMMON, sharedTargetMs: 4, sharedDuty: 0.008, walSpread: 5 },
   },
 }

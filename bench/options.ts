@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { AdaptivePaceOptions } from 'evenkeel'
 import { knownVersions, type PostgresVersion } from '../test/support/postgres-binaries.js'
 
 /** How much is measured. */
@@ -23,6 +24,8 @@ export interface BenchOptions {
   readonly fsync: boolean
   /** Settings of the server beside the benchmark's own, as `name=value`. */
   readonly settings: Readonly<Record<string, string>>
+  /** Further contestants beside a foreground: the default with these knobs of `adaptivePace()`. */
+  readonly paces: readonly AdaptivePaceOptions[]
   /** Runs the foreground by our own load generator although there is pgbench. */
   readonly ownLoad: boolean
   /** Prints the results as JSON and nothing else. */
@@ -45,6 +48,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --postgres <major>   14 to 18, from the packages that the tests use (15)
   --no-fsync           keep the server from flushing to disk
   --set <name=value>   a setting of the server, for instance --set max_wal_size=8GB
+  --pace <JSON>        beside a foreground, the default with other knobs too: --pace '{"sharedTargetMs":20}'
   --own-load           run the foreground by the load generator in Node although there is pgbench
   --json               print the raw values as JSON, and nothing else
   --docs               write the tables into docs/performance.md
@@ -65,6 +69,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       postgres: { type: 'string', default: '15' },
       'no-fsync': { type: 'boolean', default: false },
       set: { type: 'string', multiple: true, default: [] },
+      pace: { type: 'string', multiple: true, default: [] },
       'own-load': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
@@ -87,6 +92,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     repeat: wholeNumber('repeat', values.repeat),
     seconds: wholeNumber('seconds', values.seconds),
     seed: wholeNumber('seed', values.seed) ?? 1,
+    paces: values.pace.map((text) => JSON.parse(text) as AdaptivePaceOptions),
     settings: Object.fromEntries(values.set.map(setting)),
   }
 }

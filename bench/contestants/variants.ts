@@ -1,4 +1,13 @@
-import { adaptivePace, emaTuner, fixedPace, noPace, type Pace, type PacePreset, type UpdaterOptions } from 'evenkeel'
+import {
+  adaptivePace,
+  emaTuner,
+  fixedPace,
+  noPace,
+  type AdaptivePaceOptions,
+  type Pace,
+  type PacePreset,
+  type UpdaterOptions,
+} from 'evenkeel'
 
 /** Evenkeel in one of its settings. */
 export interface Variant {
@@ -28,6 +37,13 @@ export const preset = (name: PacePreset): Variant => ({
   title: `Evenkeel, preset ${name}`,
   options: () => ({ pace: adaptivePace({ preset: name }) }),
 })
+
+/** The default with other knobs; wrong ones are refused here. */
+export function turned(knobs: AdaptivePaceOptions): Variant {
+  adaptivePace(knobs)
+  const text = JSON.stringify(knobs)
+  return { key: `pace-${text}`, title: `Evenkeel, ${text}`, options: () => ({ pace: adaptivePace(knobs) }) }
+}
 
 /** The default with several lanes. */
 export const lanes = (count: number): Variant => ({

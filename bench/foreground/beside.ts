@@ -44,12 +44,14 @@ export async function besideForeground<Subject>(bench: Bench, comparison: Compar
     title,
     notes: [
       `${seconds} s, ${repeat} times; a contestant that is through begins anew. Its first second counts for the worst only.`,
+      'Processors: how much of their time everybody took, the foreground and its load generator too.',
       'Stolen: of the processor time that this machine wanted, what its hypervisor gave to others. Latencies grow with it.',
       ...notes,
     ],
     columns: [
       { key: 'rate', title: 'rows/s', format: 'rows/s' },
       ...prefixes.flatMap((name) => latencyColumns(name)),
+      { key: 'busy', title: 'processors', format: '%' },
       { key: 'steal', title: 'stolen', format: '%' },
     ],
     rows: contestants.map(({ key, title }, index) => ({
@@ -64,7 +66,8 @@ export async function besideForeground<Subject>(bench: Bench, comparison: Compar
 function cellsOf(results: readonly WindowResult[], loads: readonly string[], prefixes: readonly string[]) {
   const cells: Record<string, readonly number[]> = {
     rate: results.map(({ rate }) => rate),
-    steal: results.map(({ steal }) => steal),
+    busy: results.map(({ processors }) => processors.busy),
+    steal: results.map(({ processors }) => processors.stolen),
   }
   loads.forEach((load, index) => {
     for (const { key, of } of latencyColumns(prefixes[index])) {

@@ -1,15 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Backfiller } from '../contestants/backfiller.js'
 import { Work } from '../contestants/work.js'
-import { watchSteal } from '../measure/steal.js'
+import { watchProcessors, type ProcessorTime } from '../measure/processors.js'
 import { summarise, type LatencySummary, type Transaction } from './latency.js'
 
 /** What one contestant did beside a foreground, and what that one felt. */
 export interface WindowResult {
   /** Rows a second; NaN where nobody backfilled, or no statement was through. */
   readonly rate: number
-  /** Share of the processor time wanted meanwhile that the hypervisor gave to others, 0 to 1; NaN where it isn't told. */
-  readonly steal: number
+  readonly processors: ProcessorTime
   /** By the loads' names. */
   readonly loads: Readonly<Record<string, LatencySummary>>
 }
@@ -40,14 +39,14 @@ export async function measureWindow<Subject>(
   const running = await foreground(Math.ceil((WARM_UP_MS + endMs + DRAIN_MS) / 1_000))
   const logs = Promise.all(Object.values(running))
   const backfilled = delay(WARM_UP_MS).then(() => backfillFor(backfiller, subject, endMs))
-  const [transactions, { work, startedMs, startedEpochMs, steal }] = await Promise.all([logs, backfilled])
+  const [transactions, { work, startedMs, startedEpochMs, processors }] = await Promise.all([logs, backfilled])
   const felt = (load: readonly Transaction[] = []) => ({
     ...summarise(load, startedEpochMs + SETTLE_MS, startedEpochMs + endMs),
     worst: summarise(load, startedEpochMs, startedEpochMs + endMs).worst,
   })
   return {
     rate: rateOf(backfiller, work, startedMs + SETTLE_MS, startedMs + endMs),
-    steal,
+    processors,
     loads: Object.fromEntries(Object.keys(running).map((name, index) => [name, felt(transactions[index])])),
   }
 }
@@ -56,11 +55,11 @@ async function backfillFor<Subject>(backfiller: Backfiller<Subject> | null, subj
   const work = new Work()
   const startedMs = performance.now()
   const startedEpochMs = Date.now()
-  const steal = watchSteal()
+  const processors = watchProcessors()
   const timer = setTimeout(() => work.stop(), ms)
   await (backfiller ? backfiller.run(subject, work, { passes: true }) : delay(ms))
   clearTimeout(timer)
-  return { work, startedMs, startedEpochMs, steal: steal() }
+  return { work, startedMs, startedEpochMs, processors: processors() }
 }
 
 // One statement for the whole table tells of itself only when it is through: its time counts, wherever that lies.

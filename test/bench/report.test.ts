@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readLog } from '../../bench/foreground/load/load.js'
 import { summarise } from '../../bench/foreground/latency.js'
+import { processorTime } from '../../bench/measure/processors.js'
 import { rounds } from '../../bench/measure/rounds.js'
-import { stolenShare } from '../../bench/measure/steal.js'
 import { median, quantile } from '../../bench/measure/summary.js'
 import { replaceSection } from '../../bench/report/docs.js'
 import { figuresOf } from '../../bench/report/figures.js'
@@ -16,10 +16,12 @@ import { temporaryDirectory } from '../support/sqlite.js'
 import { documentationPages } from '../docs/markdown.js'
 
 describe('what the benchmark makes of its measurements', () => {
-  it('tells what others got of the processor time that was wanted; what nobody wanted is none of it', () => {
+  it('tells how busy the processors were, and what others got of what was wanted; of nothing it is none', () => {
     const before = 'cpu  100 1 50 5000 7 0 9 20 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n'
-    expect(stolenShare(before, 'cpu  150 2 70 9000 99 4 24 40 0 0\n')).toBeCloseTo(20 / 110)
-    expect(stolenShare(before, before)).toBe(0)
+    const { busy, stolen } = processorTime(before, 'cpu  150 2 70 9000 99 4 24 40 0 0\n')
+    expect(busy).toBeCloseTo(90 / (90 + 4_000 + 92 + 20))
+    expect(stolen).toBeCloseTo(20 / (90 + 20))
+    expect(processorTime(before, before)).toEqual({ busy: 0, stolen: 0 })
   })
 
   it('counts a latency from when the transaction was due', () => {

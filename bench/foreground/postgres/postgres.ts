@@ -1,6 +1,6 @@
 import { sized, type Bench } from '../../bench.js'
 import { byUpdater } from '../../contestants/by-updater.js'
-import { CLASSIC, CLASSIC_WITHOUT_PAUSE, DEFAULT, preset } from '../../contestants/variants.js'
+import { CLASSIC, CLASSIC_WITHOUT_PAUSE, DEFAULT, preset, turned } from '../../contestants/variants.js'
 import { keysetLoop, singleUpdate } from '../../postgres/by-hand.js'
 import { freshSubject } from '../../postgres/subject.js'
 import type { Table } from '../../report/table.js'
@@ -22,7 +22,8 @@ export async function foregroundOnPostgres(bench: Bench): Promise<Table[]> {
   await createTpcbTables(postgres.admin)
   const program = bench.options.ownLoad ? null : findPgbench()
   const generator = program === null ? inNode(postgres.url) : pgbench(program, postgres.url, bench.directory)
-  const everybody = [CLASSIC, CLASSIC_WITHOUT_PAUSE, DEFAULT, preset('fast'), preset('gentle')]
+  const own = bench.options.paces.map(turned)
+  const everybody = [CLASSIC, CLASSIC_WITHOUT_PAUSE, DEFAULT, preset('fast'), preset('gentle'), ...own]
   const tiny = bench.options.effort === 'thorough' ? [keysetLoop(TINY_BATCH.size, TINY_BATCH.restMs)] : []
   const byHand = [singleUpdate, keysetLoop(SMALL_BATCH_SIZE), ...tiny]
   const rows = bench.options.rows ?? sized(bench.options, { quick: 0.05, brief: 0.5, thorough: 3 }) * 1_000_000
@@ -41,7 +42,7 @@ export async function foregroundOnPostgres(bench: Bench): Promise<Table[]> {
       seconds: bench.options.seconds ?? sized(bench.options, { quick: 1, brief: workload.briefSeconds, thorough: 10 }),
       backfillers:
         workload.few && bench.options.effort === 'brief'
-          ? [CLASSIC_WITHOUT_PAUSE, DEFAULT, preset('gentle')].map(byUpdater)
+          ? [CLASSIC_WITHOUT_PAUSE, DEFAULT, preset('gentle'), ...own].map(byUpdater)
           : [...byHand, ...everybody.map(byUpdater)],
       fresh: () => freshSubject(postgres, { key: 'bigint', indexes: 0, rows }),
       foreground: (_: unknown, seed: number) => run(generator, workload, rows, seed),

@@ -49,6 +49,20 @@ describePostgres('pg_stat_activity', (postgres) => {
     },
   )
 
+  it('says of an idle session that we used it last', async () => {
+    const database = await postgres.freshDatabase()
+    const own = fromPg(database.openPool({ max: 1 }))
+    const last = async (work: () => Promise<void>) => {
+      const session = await own.session(({ query }) => query<{ pid: number }>('SELECT pg_backend_pid() AS pid'))
+      await own.transaction(work).catch(() => {})
+      const values = [session.rows[0]?.pid]
+      return (await database.pool.query<Seen>('SELECT query FROM pg_stat_activity WHERE pid = $1', values)).rows[0]
+        ?.query
+    }
+    expect(await last(async () => {})).toBe('COMMIT /*evenkeel*/')
+    expect(await last(() => Promise.reject(new Error('the work failed')))).toBe('ROLLBACK /*evenkeel*/')
+  })
+
   it('says whose a one-shot is, while it runs and no longer', async () => {
     const database = await postgres.freshDatabase()
     const pool = database.openPool({ max: 1, application_name: 'shop' })

@@ -49,6 +49,7 @@ const COMMON = {
   maxDuty: 1,
   minDuty: 0.02,
   quietMs: 5_000,
+  // Longer than a batch: it is one statement, and timed by the server's clock as the small ones are.
   sharedStatementMs: 50,
   sharedRestMs: 0,
   sharedCrowd: 1,

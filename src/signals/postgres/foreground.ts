@@ -47,8 +47,8 @@ export function foreground(tps: number): Signal {
         if (atLength > 0 || (measured.foreign !== null && measured.seconds >= LEAST_SECONDS)) {
           return presence({ atLength, ...measured }, tps)
         }
-        // A rate takes a second; who works at all is seen sooner, and until then we keep out of the way. But the sessions
-        // of our other processes can't be told from those of strangers.
+        // A rate takes a second; who works at all is seen sooner, and until then we keep out of the way. But not
+        // every session of our other processes can be told from those of strangers.
         if (runners > 0) return null
         const others = await begun.sinceFirstLook(context)
         return others === null ? null : presence({ atLength: others, ...measured, foreign: null }, tps)

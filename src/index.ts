@@ -111,6 +111,7 @@ export type {
   PaceExplanation,
   PaceInput,
   PaceSample,
+  WalSample,
   Pause,
 } from './pacing/pace.js'
 export type { Reading, SignalKind, SignalSample, Verdict } from './pacing/reading.js'
@@ -133,6 +134,7 @@ export type {
   ReadContext,
   Session,
   Statement,
+  TimedOptions,
   TimedResult,
   TransactionOptions,
 } from './databases/database.js'

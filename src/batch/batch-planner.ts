@@ -115,8 +115,9 @@ export class BatchPlanner<Tx> {
   }
 }
 
-function statementsOf(batchSize: number, work: Work, { ms, restMs }: StatementLimits): BatchPlan['statements'] {
-  return { size: Math.min(batchSize, work.statements.next(ms)), restMs }
+function statementsOf(batchSize: number, work: Work, limits: StatementLimits): BatchPlan['statements'] {
+  const { ms, restMs, wal = false } = limits
+  return { size: Math.min(batchSize, work.statements.next(ms)), restMs, wal }
 }
 
 // Saved state is whatever the row holds; what can't be read is as good as none.

@@ -209,8 +209,9 @@ export class BatchRunner<Tx> {
             signal: plan.signal,
             random: this.#parts.random,
           })
-      const { items, durationMs } = report
-      this.#parts.committed({ updateName: definition.name, items, durationMs, commitMs: work.commitMs })
+      const { items, durationMs, wal } = report
+      const sample = { updateName: definition.name, items, durationMs, commitMs: work.commitMs }
+      this.#parts.committed(wal === null ? sample : { ...sample, wal })
       this.#recordSuccess(definition, plan, report)
       return 'ran'
     } catch (error) {

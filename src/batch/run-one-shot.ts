@@ -122,7 +122,7 @@ export async function runOneShot<Tx>(
       )
   // Without a limit of its own: what took hours isn't given up because somebody has locked the row for a second.
   await pipelinedTransaction(database, [], async () => ({ result: undefined, closing }), { signal: plan.signal })
-  return { items: result.items, durationMs, done: result.done, stalled, laneEnded: false }
+  return { items: result.items, durationMs, done: result.done, stalled, laneEnded: false, wal: null }
 }
 
 // Looks, works, looks again, while somebody looks whom it waits for.

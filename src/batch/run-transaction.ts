@@ -63,7 +63,7 @@ export async function runTransaction<Tx>(
     async (tx, opened): Promise<Closing<BatchReport>> => {
       const fence = readFence(opened[settings.length] ?? NOTHING, plan.lease, plan.precedence)
       if (fence.overtaken) throw new OvertakenError(definition.name)
-      const timed = plan.statements === null ? null : new TimedStatements(database, tx, clock)
+      const timed = plan.statements === null ? null : new TimedStatements(database, tx, clock, plan.statements.wal)
       const ofBatch = (own: Query) => guardedQuery(commentedQuery(own, definition.name, database.dialect), signal)
       const query = answered(ofBatch(store.within(tx)), ahead, opened[settings.length + 1])
       const { saved, progress } = await openProgress<never>(definition, fence.progressJson)
@@ -141,8 +141,9 @@ export async function runTransaction<Tx>(
       }
       writtenMs = clock.nowMs()
       const laneEnded = fence.lane !== null && result.done
+      const wal = timed?.wal && result.statement ? { ...timed.wal, items: result.statement.items } : null
       return {
-        result: { items: result.items, durationMs: writtenMs - startedMs, done, stalled, laneEnded },
+        result: { items: result.items, durationMs: writtenMs - startedMs, done, stalled, laneEnded, wal },
         closing,
       }
     },

@@ -12,13 +12,17 @@ export class TimedStatements<Tx> {
   readonly #database: Database<Tx>
   readonly #tx: Tx
   readonly #clock: Clock
+  readonly #wal: boolean
   #overheadMs = 0
   #wayMs = 0
+  #measured = { ms: 0, bytes: 0 }
 
-  constructor(database: Database<Tx>, tx: Tx, clock: Clock) {
+  /** `wal` measures the WAL as well. */
+  constructor(database: Database<Tx>, tx: Tx, clock: Clock, wal: boolean) {
     this.#database = database
     this.#tx = tx
     this.#clock = clock
+    this.#wal = wal
   }
 
   /** What was no work of the server's on rows, as far as it was measured, in ms. */
@@ -29,6 +33,11 @@ export class TimedStatements<Tx> {
   /** The way to the server and back of the last statement that was timed, in ms; 0 where it isn't known. */
   get wayMs(): number {
     return this.#wayMs
+  }
+
+  /** The WAL of all that was timed, by whomever it was written, and how long the server worked; null if not measured. */
+  get wal(): { readonly ms: number; readonly bytes: number } | null {
+    return this.#wal && this.#measured.ms > 0 ? this.#measured : null
   }
 
   /** `wrap` makes of a query of the transaction what a handler gets. */
@@ -42,7 +51,13 @@ export class TimedStatements<Tx> {
         sizes.empty(ms)
         this.#overheadMs += ms
       }
-      return this.#run(work, wrap)
+      const fromMs = this.#clock.nowMs()
+      const done = await this.#run(work, wrap)
+      // Every statement has that part, and it doesn't grow with the batch.
+      if (empty !== undefined) {
+        this.#overheadMs += Math.min(done.serverMs ?? this.#clock.nowMs() - fromMs, sizes.emptyMs)
+      }
+      return done
     }
   }
 
@@ -67,8 +82,11 @@ export class TimedStatements<Tx> {
       return { ...(await database.query<Row>(this.#tx, text, values)), serverMs: null }
     }
     const fromMs = this.#clock.nowMs()
-    const answer = await database.timedQuery<Row>(this.#tx, text, values)
+    const answer = await database.timedQuery<Row>(this.#tx, text, values, { wal: this.#wal })
     if (answer.serverMs === null) return answer
+    if (answer.walBytes !== undefined) {
+      this.#measured = { ms: this.#measured.ms + answer.serverMs, bytes: this.#measured.bytes + answer.walBytes }
+    }
     this.#wayMs = Math.max(0, this.#clock.nowMs() - fromMs - answer.serverMs)
     this.#overheadMs += this.#wayMs
     return answer

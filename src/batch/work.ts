@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js'
 import type { Database, Query } from '../databases/database.js'
 import type { JsonObject } from '../json.js'
 import type { Logger } from '../observe/logger.js'
+import type { WalSample } from '../pacing/pace.js'
 import type { StatementSize } from '../pacing/statement-size.js'
 import type { Statistics } from '../pacing/statistics.js'
 import type { Tuner } from '../pacing/tuner.js'
@@ -51,8 +52,8 @@ export interface Work {
 export interface BatchPlan {
   readonly lease: Lease
   readonly batchSize: number
-  /** The most items of one statement, and the rest behind it in ms; null while nobody else needs the processor. */
-  readonly statements: { readonly size: number; readonly restMs: number } | null
+  /** The most items of one statement, the rest behind it in ms, and whether its WAL is measured; null while nobody else needs the processor. */
+  readonly statements: { readonly size: number; readonly restMs: number; readonly wal: boolean } | null
   readonly targetMs: number
   /** Cancels the batch after this time in its transaction, in ms; undefined lets it take as long as it takes. */
   readonly deadlineMs: number | undefined
@@ -73,6 +74,8 @@ export interface BatchReport {
   readonly stalled: boolean
   /** The lane that it was a batch of has ended, and perhaps the update with it: nothing is held any more. */
   readonly laneEnded: boolean
+  /** Null where it wasn't measured. */
+  readonly wal: WalSample | null
 }
 
 /** Reads and checks the progress that a row holds. */

@@ -26,6 +26,13 @@ export type Query = <Row = Record<string, unknown>>(
 /** An answer, and how long the server worked on it by its own clock, in ms; null where that can't be told. */
 export interface TimedResult<Row> extends QueryResult<Row> {
   readonly serverMs: number | null
+  /** WAL that the whole server wrote meanwhile, in bytes; left out where it wasn't asked for or can't be told. */
+  readonly walBytes?: number
+}
+
+export interface TimedOptions {
+  /** Measures the WAL as well, which takes the right to ask where it ends. Default false. */
+  readonly wal?: boolean
 }
 
 /** A statement that the engine hands to the driver whole, to be sent together with others. */
@@ -125,6 +132,7 @@ export interface Database<Tx = unknown> {
     tx: Tx,
     text: string,
     values?: readonly unknown[],
+    options?: TimedOptions,
   ): Promise<TimedResult<Row>>
   /** SQLite: what the signal `busy writers` is made of. Without it that signal is unknown. */
   busyWaits?(): BusyWaits

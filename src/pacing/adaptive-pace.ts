@@ -2,9 +2,10 @@ import { cutTarget, FULL_TARGET, recoverTarget, type TargetState } from './adapt
 import { CommitTime } from './adaptive/commit-time.js'
 import { nextDuty, startDuty, type DutyState } from './adaptive/duty.js'
 import { nextForeground, NO_FOREGROUND, type ForegroundState } from './adaptive/foreground.js'
-import { pressureOf, type Pressure } from './adaptive/gauges.js'
+import { pressureOf, WAL_RATE, type Pressure } from './adaptive/gauges.js'
 import { holdingStop, NO_HARD_STOPS, readHardStops, type HardStops, type Holding } from './adaptive/hard-stops.js'
 import { checkedOptions, knobsOf, type AdaptivePaceOptions } from './adaptive/options.js'
+import { OwnWal } from './adaptive/own-wal.js'
 import { owedPause, type LastBatch } from './adaptive/owed-pause.js'
 import type { PaceKnobs } from './adaptive/presets.js'
 import { roomBeside } from './adaptive/room.js'
@@ -54,6 +55,7 @@ class AdaptivePaceOf implements AdaptivePace {
   #knobs: PaceKnobs
   readonly #decisions = new DecisionRing<PaceDecision>(DECISIONS_KEPT)
   readonly #commitTime = new CommitTime()
+  readonly #ownWal = new OwnWal()
   #duty: DutyState
   #foreground: ForegroundState = NO_FOREGROUND
   #hardStops: HardStops = NO_HARD_STOPS
@@ -105,6 +107,7 @@ class AdaptivePaceOf implements AdaptivePace {
   afterBatch(sample: PaceSample): void {
     this.#last.set(sample.lane ?? 0, { endMs: sample.nowMs, durationMs: sample.durationMs })
     this.#commitTime.add(sample.commitMs, sample.nowMs)
+    this.#ownWal.add(sample)
   }
 
   explain(): PaceExplanation {
@@ -187,6 +190,8 @@ class AdaptivePaceOf implements AdaptivePace {
   }
 
   #targetFor(context: PaceContext): Pick<Pause, 'targetMs' | 'statements'> {
+    // Who may read the signal may measure it.
+    const wal = context.readings.some(({ signal, verdict }) => signal === WAL_RATE && verdict !== 'unknown')
     const targetMs = this.#allowedTargetMs(context) * this.#target.share
     // On SQLite the lock that others wait for is held by the batch, however many statements it has. For somebody who was
     // never seen small batches are enough.
@@ -195,7 +200,7 @@ class AdaptivePaceOf implements AdaptivePace {
     const inStatements = mode === 'shared' && seenMs !== null && context.dialect === 'postgres'
     return {
       ...(targetMs < context.targetMs ? { targetMs } : {}),
-      ...(inStatements ? { statements: { ms: sharedStatementMs, restMs: sharedRestMs } } : {}),
+      ...(inStatements ? { statements: { ms: sharedStatementMs, restMs: sharedRestMs, wal } } : {}),
     }
   }
 
@@ -213,9 +218,9 @@ class AdaptivePaceOf implements AdaptivePace {
     return Math.min(maxDuty, sharedDuty * room)
   }
 
-  #pressure({ readings, nowMs }: PaceContext): Pressure {
+  #pressure({ readings, nowMs, lanes }: PaceContext): Pressure {
     const shared = this.#foreground.mode === 'shared'
-    return pressureOf(readings, this.#knobs, shared, this.#commitTime.gauge(nowMs))
+    return pressureOf(readings, this.#knobs, shared, this.#commitTime.gauge(nowMs), { own: this.#ownWal, lanes })
   }
 
   #note({ epochMs, readings }: PaceContext, decision: Omit<PaceDecision, 'epochMs' | 'inputs'>): void {

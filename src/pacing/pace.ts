@@ -35,6 +35,17 @@ export interface PaceSample {
   readonly durationMs: number
   /** COMMIT alone, in ms. */
   readonly commitMs: number
+  /** Where `StatementLimits.wal` asked for it and the server tells it. */
+  readonly wal?: WalSample
+}
+
+/** WAL that was written while a statement of a batch ran, by whomever. */
+export interface WalSample {
+  readonly bytes: number
+  /** How long the server worked on what was measured, in ms. */
+  readonly ms: number
+  /** How many of the batch's items that were. */
+  readonly items: number
 }
 
 /** How the statements of a batch make way for others. */
@@ -43,6 +54,8 @@ export interface StatementLimits {
   readonly ms: number
   /** The rest between two of them, in ms. It isn't counted into what a batch may take. */
   readonly restMs: number
+  /** Measures the WAL as well, for a role that may look at it: the batch fails otherwise. Default false. */
+  readonly wal?: boolean
 }
 
 /** What a pace allows the next batch. */

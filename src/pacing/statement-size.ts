@@ -31,7 +31,6 @@ const LEAST_MS = 0.01
 export class StatementSize {
   #size = FIRST_SIZE
   #statementMs = Infinity
-  /** What a statement without items takes, in ms; null until one was timed. */
   #emptyMs: number | null = null
   // Those asked for: many a handler tells nothing of its statements.
   #batches = 0
@@ -50,13 +49,18 @@ export class StatementSize {
     return (this.#batches - 1) % EMPTY_EVERY < EMPTY_ONES
   }
 
+  /** What a statement takes that has no items, in ms; 0 until one was timed. */
+  get emptyMs(): number {
+    return this.#emptyMs ?? 0
+  }
+
   /** How long a statement without items took, in ms, by the clock that the next samples will come from. */
   empty(ms: number): void {
     this.#emptyMs = Math.min(ms, this.#emptyMs === null ? Infinity : this.#emptyMs * SLOWER)
   }
 
   record({ items, durationMs, serverMs }: StatementSample): void {
-    const emptyMs = this.#emptyMs ?? 0
+    const { emptyMs } = this
     this.#costs = [...this.#costs, Math.max(LEAST_MS, (serverMs ?? durationMs) - emptyMs) / items].slice(-REMEMBERED)
     // What is known to be the server's own is work as well. Where it alone takes the time, statements that do next to
     // nothing would only make it worse.

@@ -100,6 +100,10 @@ async function timed<Tx>(database: Database<Tx>): Promise<void> {
     const { rows, rowCount, serverMs } = await measure<{ label: string }>(tx, `SELECT label FROM ${TABLE}`)
     assert.deepEqual([rows, rowCount], [[{ label: 'row 1' }], 1])
     assert.ok(serverMs === null || (serverMs >= 0 && serverMs < 60_000), `${serverMs} ms`)
+    // Other sessions write as well: at least what this one has.
+    const wal = await measure(tx, relabel(1).text, relabel(1).values, { wal: true })
+    assert.equal(wal.rowCount, 1)
+    assert.ok(wal.walBytes === undefined || wal.walBytes > 0, `${wal.walBytes} bytes of WAL`)
   })
   const failing = database.transaction(async (tx) => {
     await measure(tx, insert(2).text, insert(2).values)

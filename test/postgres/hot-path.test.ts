@@ -9,6 +9,8 @@ import {
   rowBackfill,
   type Database,
   type Pace,
+  type PaceSample,
+  type QueryResult,
   type TunerSample,
   type UpdateDefinition,
 } from 'evenkeel'
@@ -253,6 +255,79 @@ describePostgres('the hot path', (postgres) => {
       // Those of further statements grow with the batch: they keep to the target as rows do.
       if (!inPieces) expect(durationMs - overheadMs).toBeLessThan(WAY_MS)
     }
+  })
+
+  it.each(['by its own clock', 'as seen from here'])(
+    'beside others does not take for what rows cost what the server does for every statement, %s',
+    async (measured) => {
+      const [perStatementMs, perRowMs] = [7_000, 10]
+      const clock = fakeClock()
+      const dear = new Proxy(fromPg(database.pool) as unknown as Database<never>, {
+        get(target, key) {
+          const value: unknown = Reflect.get(target, key)
+          if (key === 'timedQuery' && measured !== 'by its own clock') return undefined
+          if (typeof value !== 'function') return value
+          const method = value.bind(target) as (...given: unknown[]) => Promise<QueryResult<unknown>>
+          if (key !== 'timedQuery' && key !== 'query') return method
+          return async (...given: unknown[]) => {
+            const answer = await method(...given)
+            const serverMs = /UPDATE/.test(String(given[1])) ? perStatementMs + perRowMs * answer.rowCount : 0
+            clock.advance(serverMs)
+            return { ...answer, serverMs }
+          }
+        },
+      })
+      const costs: number[] = []
+      const record = ({ durationMs, overheadMs = 0 }: TunerSample) => void costs.push(durationMs - overheadMs)
+      const updater = new BackgroundUpdater<never>({
+        database: dear,
+        updates: [backfill<never>({ name: 'walk', table: 'items', set: { value: 'value + 1' } })],
+        tuner: () => ({ ...batchesOf(10)({} as never), record }),
+        pace: {
+          ignoresSignals: true,
+          beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 60_000, restMs: 0 } }),
+        },
+        clock,
+      })
+      await updater.install()
+      await updater.enqueue('walk')
+      const complete = new Promise((resolve) => updater.once('update:complete', resolve))
+      onTestFinished(() => updater.stop())
+      await updater.start()
+      await complete
+      await updater.stop()
+      expect(costs.slice(0, -1)).toEqual(Array(costs.length - 1).fill(10 * perRowMs))
+      expect(costs.length).toBeGreaterThan(5)
+    },
+  )
+
+  it('measures the WAL of a batch, and of how many of its rows that was, where the pace asks for it', async () => {
+    const samples: PaceSample[] = []
+    const pace: Pace = {
+      ignoresSignals: true,
+      beforeBatch: () => ({ ms: 0, why: 'a test', statements: { ms: 60_000, restMs: 0, wal: true } }),
+      afterBatch: (sample) => void samples.push(sample),
+    }
+    const walk = backfill({ name: 'walk', table: 'items', set: { value: 'value + 1' } })
+    const updater = new BackgroundUpdater({
+      database: fromPg(database.pool),
+      updates: [walk],
+      tuner: batchesOf(10),
+      pace,
+    })
+    onTestFinished(() => updater.stop())
+    await updater.install()
+    await updater.enqueue(walk)
+    const complete = new Promise((resolve) => updater.once('update:complete', resolve))
+    await updater.start()
+    await complete
+    const { wal } = samples[0] ?? {}
+    expect(wal?.items).toBe(10)
+    // Ten new versions of a row are more than that; how much is the server's business.
+    expect(wal?.bytes).toBeGreaterThan(10 * 24)
+    expect(wal?.ms).toBeGreaterThan(0)
+    // The last one finds nothing left, and no statement.
+    expect(samples.slice(0, -1).every((sample) => sample.wal !== undefined)).toBe(true)
   })
 
   it('leaves a client as it was when several statements are timed at once', async () => {

@@ -42,21 +42,30 @@ export async function sendTogether(
 }
 
 const SERVER_CLOCK = 'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms'
+// Where the WAL ends, whether that was written to its file already or not.
+const CLOCK_AND_WAL = `${SERVER_CLOCK}, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS wal`
 
 /**
  * Sends a statement between two looks at the server's clock, on a connection that can send together; resolves to its
- * answer, and to what it took in the server alone, in ms: null when somebody has set that clock back meanwhile.
+ * answer, and to what it took in the server alone, in ms: null when somebody has set that clock back meanwhile. And, if
+ * that is wanted, to the WAL that the whole server wrote meanwhile, in bytes.
  */
 export async function sendTimed(
   client: PgClient,
   query: PgQuery,
-  prepare: boolean,
-): Promise<{ readonly answer: PgAnswer; readonly serverMs: number | null }> {
-  const clock = { text: SERVER_CLOCK, values: [], name: prepare ? preparedName(SERVER_CLOCK) : undefined }
-  const [before, answer, after] = (await sendTogether(client, [clock, query, clock])) as [PgAnswer, PgAnswer, PgAnswer]
-  const msOf = ({ rows }: PgAnswer) => Number((rows[0] as { ms?: unknown } | undefined)?.ms)
-  const ms = msOf(after) - msOf(before)
-  return { answer, serverMs: ms >= 0 ? ms : null }
+  { prepare, wal }: { readonly prepare: boolean; readonly wal: boolean },
+): Promise<{ readonly answer: PgAnswer; readonly serverMs: number | null; readonly walBytes?: number }> {
+  const text = wal ? CLOCK_AND_WAL : SERVER_CLOCK
+  const look = { text, values: [], name: prepare ? preparedName(text) : undefined }
+  const [before, answer, after] = (await sendTogether(client, [look, query, look])) as [PgAnswer, PgAnswer, PgAnswer]
+  const between = (name: 'ms' | 'wal') => {
+    const [from, to] = [before, after].map(({ rows }) =>
+      Number((rows[0] as Record<string, unknown> | undefined)?.[name]),
+    )
+    return to! - from!
+  }
+  const ms = between('ms')
+  return { answer, serverMs: ms >= 0 ? ms : null, ...(wal ? { walBytes: between('wal') } : {}) }
 }
 
 // Whoever sends together while others still do leaves the client as the first of them found it.

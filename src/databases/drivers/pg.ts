@@ -10,6 +10,7 @@ import type {
   QueryResult,
   Session,
   Statement,
+  TimedOptions,
   TimedResult,
   TransactionOptions,
 } from '../database.js'
@@ -179,13 +180,18 @@ class PgDatabase implements Database<PgClient> {
     return toResult(Array.isArray(answer) ? (answer.at(-1) as PgAnswer) : answer)
   }
 
-  async timedQuery<Row>(tx: PgClient, text: string, values: readonly unknown[] = []): Promise<TimedResult<Row>> {
+  async timedQuery<Row>(
+    tx: PgClient,
+    text: string,
+    values: readonly unknown[] = [],
+    { wal = false }: TimedOptions = {},
+  ): Promise<TimedResult<Row>> {
     if (!canSendTogether(tx)) return { ...(await this.query<Row>(tx, text, values)), serverMs: null }
     this.#transactions.requireOpen(tx)
     const prepare = this.#mayPrepare.get(tx) === true
-    const { answer, serverMs } = await sendTimed(tx, { text, values: [...values] }, prepare)
+    const { answer, ...measured } = await sendTimed(tx, { text, values: [...values] }, { prepare, wal })
     this.#transactions.requireOpen(tx, text)
-    return { ...toResult<Row>(answer), serverMs }
+    return { ...toResult<Row>(answer), ...measured }
   }
 
   backends(): readonly number[] | null {

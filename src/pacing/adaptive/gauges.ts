@@ -1,12 +1,13 @@
 import type { Reading } from '../reading.js'
 import type { PaceKnobs } from './presets.js'
+import { walGauge, type WalShares } from './wal-gauge.js'
 
 /** Says whether somebody else works on the database: it sets the mode, not the duty. */
 export const FOREGROUND = 'foreground'
 /** Backends that wait for a lock of ours: they make the next batch smaller, not rarer. */
 export const LOCK_WAITERS = 'lock waiters'
 /** WAL a second over what the server's checkpoints bear. */
-const WAL_RATE = 'wal rate'
+export const WAL_RATE = 'wal rate'
 /** Backends at work over cores. Together with WAL, what others drive as much as we do. */
 export const ACTIVE_BACKENDS = 'active backends'
 /** The time of our own COMMIT against its start; it needs no rights and no query. */
@@ -33,13 +34,14 @@ export interface Pressure {
 
 /**
  * The gauges among the readings. WAL counts only while somebody else works: checkpoints that are forced on an idle
- * database hurt nobody. And it never reaches beyond its limit, for what is written above it may be the foreground's own.
+ * database hurt nobody.
  */
 export function pressureOf(
   readings: readonly Reading[],
   knobs: Pick<PaceKnobs, 'walSpread' | 'sharedCrowd'>,
   shared: boolean,
   commitTime: Gauge | null,
+  wal: WalShares,
 ): Pressure {
   const gauges = commitTime === null ? [] : [commitTime]
   let blind: string | null = null
@@ -53,7 +55,7 @@ export function pressureOf(
     }
     const utilisation = utilisationOf(reading)
     if (signal === WAL_RATE) {
-      gauges.push({ name: signal, utilisation: Math.min(1, utilisation / knobs.walSpread), stops: false, value, why })
+      gauges.push({ name: signal, stops: false, value, ...walGauge(reading, utilisation, knobs.walSpread, wal) })
     } else if (signal === ACTIVE_BACKENDS) {
       gauges.push({ name: signal, utilisation: utilisation / knobs.sharedCrowd, stops: false, value, why })
     } else {

@@ -7,7 +7,7 @@ import { against } from '../verdict.js'
 // Asked every second: pg_settings, which would tell the units, works out all settings to show one.
 const WAL = `
   SELECT
-    pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS written,
+    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS written,
     pg_size_bytes(current_setting('max_wal_size'))::float8 AS max_wal_size,
     extract(epoch FROM current_setting('checkpoint_timeout')::interval)::float8 AS checkpoint_timeout,
     current_setting('checkpoint_completion_target')::float8 AS completion_target,

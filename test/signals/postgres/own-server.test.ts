@@ -238,13 +238,15 @@ describe.each(postgresVersions)('signals of a server (PostgreSQL %s)', (version)
 
     // Without the rights to a function, what needs it is unknown, and nothing else.
     await client.query('COMMIT')
-    await client.query('REVOKE EXECUTE ON FUNCTION pg_current_wal_lsn() FROM PUBLIC')
+    await client.query('REVOKE EXECUTE ON FUNCTION pg_current_wal_lsn(), pg_current_wal_insert_lsn() FROM PUBLIC')
     const stricter = watchPostgres(url.href, signals)
     expect((await stricter.until('wal rate', unknown)).why).toMatch(/permission denied.*42501/)
     expect((await stricter.until('archiver', unknown)).why).toMatch(/permission denied/)
     await stricter.until('foreground', ({ value }) => value !== null)
     await stricter.until('long transaction', () => true)
-    await client.query('GRANT EXECUTE ON FUNCTION pg_current_wal_lsn() TO PUBLIC; GRANT pg_monitor TO plain')
+    await client.query(
+      `GRANT EXECUTE ON FUNCTION pg_current_wal_lsn(), pg_current_wal_insert_lsn() TO PUBLIC; GRANT pg_monitor TO plain`,
+    )
     const monitor = watchPostgres(url.href, signals)
     await monitor.until('replication lag', calm)
     await monitor.until('long transaction', ({ verdict }) => verdict !== 'unknown')

@@ -260,6 +260,14 @@ describe('beside a foreground', () => {
     expect(first('default', 8)).toBeUndefined()
   })
 
+  it('has its WAL measured by a role that may look at it, for it would fail every batch of another', () => {
+    const measured = (verdict: Reading['verdict'] | null) => {
+      const readings = verdict === null ? [] : [gauge('wal rate', 0, { verdict })]
+      return adaptivePace().beforeBatch(context(0, [foreground(true), ...readings])).statements?.wal
+    }
+    expect([measured('calm'), measured('unknown'), measured(null)]).toEqual([true, false, false])
+  })
+
   it('WAL counts only then, spread by the preset, and never stops', () => {
     const at = (utilisation: number, present: boolean, preset: 'fast' | 'default' | 'gentle') => {
       const pace = adaptivePace({ preset, sharedDuty: 1 })

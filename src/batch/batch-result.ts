@@ -10,6 +10,7 @@ export interface CheckedResult {
   readonly progress: unknown
   readonly done: boolean
   readonly tune: boolean
+  readonly overheadMs: number
   readonly ahead: ((batchSize: number) => Statement | null) | undefined
   readonly statement: StatementSample | undefined
 }
@@ -27,14 +28,15 @@ export function checkBatchResult(updateName: string, result: unknown): CheckedRe
     progress: fields.progress ?? undefined,
     done: flag(updateName, 'done', fields.done, false),
     tune: flag(updateName, 'tune', fields.tune, true),
+    overheadMs: isDuration(fields.overheadMs) ? fields.overheadMs : 0,
     ahead: typeof fields.ahead === 'function' ? (fields.ahead as CheckedResult['ahead']) : undefined,
     statement: statementOf(fields.statement),
   }
 }
 
-const NOTHING_ELSE = { ahead: undefined, statement: undefined }
+const NOTHING_ELSE = { overheadMs: 0, ahead: undefined, statement: undefined }
 
-// It is a hint: one that makes no sense is none.
+// It is a hint, as the overhead is: one that makes no sense is none.
 function statementOf(value: unknown): StatementSample | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { items, durationMs, serverMs } = value as Partial<Record<keyof StatementSample, unknown>>

@@ -27,6 +27,7 @@ const FINISHED: CheckedResult = {
   progress: undefined,
   done: true,
   tune: false,
+  overheadMs: 0,
   ahead: undefined,
   statement: undefined,
 }

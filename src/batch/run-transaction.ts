@@ -105,7 +105,7 @@ export async function runTransaction<Tx>(
         work.tuner.record({
           items: result.items,
           durationMs: durationMs - restedMs,
-          overheadMs: fencedMs - startedMs + work.commitMs + (timed?.overheadMs ?? 0),
+          overheadMs: fencedMs - startedMs + work.commitMs + result.overheadMs + (timed?.overheadMs ?? 0),
         })
         // A batch in one piece tells nothing of small statements.
         if (plan.statements !== null && result.statement !== undefined) work.statements.record(result.statement)

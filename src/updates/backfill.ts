@@ -61,9 +61,6 @@ export function backfill<Tx = unknown>(options: BackfillOptions<Tx>): BatchedUpd
     table: options.table,
     oneShot: false,
     initialProgress: {},
-    check: async (context) => {
-      await planBackfill(context, options)
-    },
     preview: async (context, progress) => {
       const plan = await context.step((query) => planBackfill({ query, dialect: context.dialect }, options))
       if (plan === null) return null

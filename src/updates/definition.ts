@@ -88,6 +88,8 @@ export interface BatchResult<Progress> {
   readonly done?: boolean
   /** False keeps the batch from the tuner, because its time says nothing about the next batch. Default true. */
   readonly tune?: boolean
+  /** How much of its time, in ms, was for no item, as for a look at the catalogue: it doesn't grow with the batch. Default 0. */
+  readonly overheadMs?: number
   /**
    * What the next batch will read first when it gets this size: it is then sent together with BEGIN, and a `query` of
    * the very same text and values is answered by it. For a handler that would spare a round trip.

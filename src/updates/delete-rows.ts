@@ -92,9 +92,6 @@ export function deleteRows(options: DeleteRowsOptions): BatchedUpdate<unknown, J
     table: options.table,
     oneShot: false,
     initialProgress: {},
-    check: async (context) => {
-      await planDelete(context, options)
-    },
     deletes: true,
     preview: async (context, progress) => {
       const plan = await context.step((query) => planDelete({ query, dialect: context.dialect }, options))

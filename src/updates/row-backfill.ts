@@ -57,9 +57,6 @@ export function rowBackfill<Row extends object = Record<string, unknown>>(
     table: options.table,
     oneShot: false,
     initialProgress: {},
-    check: async (context) => {
-      await select(context, options)
-    },
     preview: async (context, progress) => {
       const selection = await context.step((query) => select({ query, dialect: context.dialect }, options))
       if (selection === null) return null

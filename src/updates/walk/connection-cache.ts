@@ -1,5 +1,6 @@
 import type { ReadContext } from '../../databases/database.js'
 import { StalePlanError } from '../../keyset/order-stamp.js'
+import type { BatchResult } from '../definition.js'
 
 /** The part of a batch's context that the cache uses. */
 export interface ConnectionContext extends ReadContext {
@@ -20,16 +21,17 @@ export class ConnectionCache<Value> {
   }
 
   /**
-   * Runs `work` with the value. When it fails, everything known is forgotten. `fresh` reads it anew, and so does work
-   * that finds out, before it has done anything, that the value is of an earlier schema: then it is run again.
+   * Runs a batch with the value. When it fails, everything known is forgotten. `fresh` reads it anew, and so does a batch
+   * that finds out, before it has done anything, that the value is of an earlier schema: then it is run again. What the
+   * reading took is the batch's overhead.
    */
-  async use<Result>(
+  async use<Progress>(
     context: ConnectionContext,
     fresh: boolean,
-    work: (value: Value) => Promise<Result>,
-  ): Promise<Result> {
+    batch: (value: Value) => Promise<BatchResult<Progress>>,
+  ): Promise<BatchResult<Progress>> {
     try {
-      return await this.#tryUse(context, fresh, work)
+      return await this.#tryUse(context, fresh, batch)
     } catch (error) {
       this.forget()
       throw error
@@ -40,26 +42,34 @@ export class ConnectionCache<Value> {
     this.#known = new WeakMap()
   }
 
-  async #tryUse<Result>(
+  async #tryUse<Progress>(
     context: ConnectionContext,
     fresh: boolean,
-    work: (value: Value) => Promise<Result>,
-  ): Promise<Result> {
+    batch: (value: Value) => Promise<BatchResult<Progress>>,
+  ): Promise<BatchResult<Progress>> {
+    const known = fresh ? undefined : this.#known.get(connectionOf(context))
     try {
-      return await work(await this.#get(context, fresh))
+      return await (known === undefined ? this.#loadAndUse(context, batch) : batch(known))
     } catch (error) {
       if (!(error instanceof StalePlanError)) throw error
-      return await work(await this.#get(context, true))
+      return await this.#loadAndUse(context, batch)
     }
   }
 
-  async #get(context: ConnectionContext, fresh: boolean): Promise<Value> {
-    const { tx } = context
-    const connection = typeof tx === 'object' && tx !== null ? tx : context
-    const known = fresh ? undefined : this.#known.get(connection)
-    if (known !== undefined) return known
+  async #loadAndUse<Progress>(
+    context: ConnectionContext,
+    batch: (value: Value) => Promise<BatchResult<Progress>>,
+  ): Promise<BatchResult<Progress>> {
+    const startedMs = performance.now()
     const value = await this.#load(context)
-    this.#known.set(connection, value)
-    return value
+    this.#known.set(connectionOf(context), value)
+    const loadMs = performance.now() - startedMs
+    const result = await batch(value)
+    return { ...result, overheadMs: (result.overheadMs ?? 0) + loadMs }
   }
+}
+
+function connectionOf(context: ConnectionContext): object {
+  const { tx } = context
+  return typeof tx === 'object' && tx !== null ? tx : context
 }

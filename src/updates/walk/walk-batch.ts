@@ -21,6 +21,8 @@ export interface WalkStep {
   readonly items: number
   /** Nothing is left to walk. */
   readonly finished: boolean
+  /** What it took to find where the walk begins and ends, in ms. */
+  readonly overheadMs: number
   /** What its slices took; undefined when there were none. */
   readonly statement?: StatementSample
   /** What the next step will ask first. */
@@ -54,14 +56,17 @@ export async function walkBatch(
   { follow = false, ...work }: { readonly follow?: boolean } & WalkWork,
 ): Promise<WalkStep> {
   const over = walkedOver(context.update.name, progress.over, plan)
+  const fromMs = performance.now()
   const position = await positionOf(context, plan, progress, follow)
   const { query, batchSize } = context
+  const measured = position !== null && progress.measuredBy === undefined ? await measure(query, plan, position) : {}
+  const overheadMs = performance.now() - fromMs
   const every = 'slice' in work ? context.statementSize : batchSize
   const range = position === null ? null : await next(context, plan, position, every)
   const walked = savedCount(progress, 'walked')
   const changed = savedCount(progress, 'changed')
   if (position === null || range === null) {
-    return { progress: { ...progress, walked, changed }, items: 0, finished: true }
+    return { progress: { ...progress, walked, changed }, items: 0, overheadMs, finished: true }
   }
   const done = range.rows === 0 ? { changed: 0 } : await workOn(range, work, context)
   const { first, end } = position
@@ -74,9 +79,10 @@ export async function walkBatch(
       ...(end === null ? {} : { end }),
       walked: walked + range.rows,
       changed: changed + done.changed,
-      ...(progress.measuredBy === undefined ? await measure(query, plan, position) : {}),
+      ...measured,
     },
     items: range.rows,
+    overheadMs,
     finished: range.last,
     ...(done.statement === undefined ? {} : { statement: done.statement }),
     ahead: (nextSize) => boundStatement(plan, { first, lower: range.upper, end }, nextSize),
@@ -123,11 +129,19 @@ async function workOn(
 }
 
 /** What a batch hands back that was one step of a walk. */
-export function resultOf({ items, progress, finished, ahead, statement }: WalkStep): BatchResult<WalkProgress> {
+export function resultOf({
+  items,
+  progress,
+  finished,
+  overheadMs,
+  ahead,
+  statement,
+}: WalkStep): BatchResult<WalkProgress> {
   return {
     items,
     progress,
     done: finished,
+    overheadMs,
     ...(ahead === undefined ? {} : { ahead }),
     ...(statement === undefined ? {} : { statement }),
   }

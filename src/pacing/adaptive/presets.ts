@@ -10,15 +10,15 @@ export interface PaceKnobs {
   /** The least of the time that goes to batches while nothing stops them, above 0 to 1. Default 0.02. */
   readonly minDuty: number
   /**
-   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 10, fast
-   * 25, gentle 8; on SQLite 10, fast 25, gentle 4.
+   * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 20, fast
+   * 25, gentle 16; on SQLite 10, fast 25, gentle 4.
    */
   readonly sharedTargetMs: number
   /**
    * How long one statement of a batch may work in the server meanwhile, in ms: between two statements others get the
    * processor for certain. But each of them takes about a millisecond of processor time besides, here and in the server
    * together, so it is worth it only where batches follow one another without a pause. From `sharedTargetMs` on a batch
-   * is one statement. Default 50, fast 0.25. PostgreSQL only.
+   * is one statement. Default 50, fast 1.5. PostgreSQL only.
    */
   readonly sharedStatementMs: number
   /**
@@ -61,9 +61,9 @@ const COMMON = {
  */
 export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
   postgres: {
-    fast: { ...COMMON, sharedTargetMs: 25, sharedStatementMs: 0.25, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
-    default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.2, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 8, sharedDuty: 0.06, walSpread: 5 },
+    fast: { ...COMMON, sharedTargetMs: 25, sharedStatementMs: 1.5, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
+    default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.2, walSpread: 10 },
+    gentle: { ...COMMON, sharedTargetMs: 16, sharedDuty: 0.06, walSpread: 5 },
   },
   sqlite: {
     fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },

@@ -161,14 +161,14 @@ describe('beside a foreground', () => {
     expect(pace.beforeBatch(context(100, [foreground(false, 100)]))).toEqual({ ms: 0, why: 'no pause' })
     const shared = pace.beforeBatch(context(101, [foreground(true, 101)]))
     expect(shared).toMatchObject({
-      targetMs: 10,
+      targetMs: 20,
       reason: 'foreground',
       why: 'works 20 % of the time: others are at work',
       statements: { ms: 50, restMs: 0 },
     })
     expect(shared.ms).toBeCloseTo(100 / 0.2 - 101)
     for (const nowMs of [1_000, 3_000, 5_000]) {
-      expect(pace.beforeBatch(context(nowMs, [foreground(false, nowMs)])).targetMs).toBe(10)
+      expect(pace.beforeBatch(context(nowMs, [foreground(false, nowMs)])).targetMs).toBe(20)
     }
     expect(pace.beforeBatch(context(5_101, [foreground(false, 5_101)]))).toEqual({ ms: 0, why: 'no pause' })
     expect(pace.explain?.().decisions.map(({ about, from, to }) => [about, from, to])).toEqual([
@@ -181,12 +181,12 @@ describe('beside a foreground', () => {
     const pace = adaptivePace()
     const signals = ['foreground']
     const unseen = pace.beforeBatch(context(0, [], { signals }))
-    expect(unseen.targetMs).toBe(10)
+    expect(unseen.targetMs).toBe(20)
     // Whom nobody has seen needs no rests within a batch.
     expect(unseen.statements).toBeUndefined()
     expect(pace.beforeBatch(context(900, [foreground(false, 900)])).targetMs).toBeUndefined()
     const blind = adaptivePace()
-    expect(blind.beforeBatch(context(0, [], { signals })).targetMs).toBe(10)
+    expect(blind.beforeBatch(context(0, [], { signals })).targetMs).toBe(20)
     expect(blind.beforeBatch(context(15_000, [], { signals })).targetMs).toBeUndefined()
     // Without rights: unknown from the start.
     const noRights: Reading = { ...foreground(true), verdict: 'unknown', value: null, lastReadMs: null }
@@ -197,7 +197,7 @@ describe('beside a foreground', () => {
     const pace = adaptivePace()
     pace.beforeBatch(context(0, [foreground(true, 0)]))
     const blind: Reading = { ...foreground(true, 0), verdict: 'unknown', value: null }
-    expect(pace.beforeBatch(context(60_000, [blind])).targetMs).toBe(10)
+    expect(pace.beforeBatch(context(60_000, [blind])).targetMs).toBe(20)
   })
 
   it('the busier others keep the cores, the less room there is, at once; SQLite has presets of its own', () => {
@@ -246,7 +246,7 @@ describe('beside a foreground', () => {
     (dialect) => {
       const pace = adaptivePace()
       const unknown = (nowMs: number) => context(nowMs, [], { dialect, signals: ['foreground'] })
-      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(10)
+      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(dialect === 'sqlite' ? 10 : 20)
       pace.afterBatch?.({ updateName: 'walk', nowMs: 30, items: 1, durationMs: 30, commitMs: 1 })
       // That is over after a few of them: rests would be most of that time.
       expect(pace.beforeBatch(unknown(30)).ms).toBe(dialect === 'sqlite' ? 1 : 0)
@@ -256,7 +256,7 @@ describe('beside a foreground', () => {
   it('presets differ in how short and how rare, and a target of its own that is smaller wins', () => {
     const first = (preset: 'fast' | 'default' | 'gentle', targetMs: number) =>
       adaptivePace({ preset }).beforeBatch(context(0, [foreground(true)], { targetMs })).targetMs
-    expect([first('fast', 100), first('default', 100), first('gentle', 100)]).toEqual([25, 10, 8])
+    expect([first('fast', 100), first('default', 100), first('gentle', 100)]).toEqual([25, 20, 16])
     expect(first('default', 8)).toBeUndefined()
   })
 
@@ -356,7 +356,7 @@ describe('knobs', () => {
   it('can be turned while it runs, and turned back', () => {
     const pace = adaptivePace({ preset: 'gentle', sharedDuty: 0.05 })
     pace.turn({ maxDuty: 0.5 })
-    expect(pace.knobs).toMatchObject({ maxDuty: 0.5, sharedDuty: 0.05, sharedTargetMs: 8 })
+    expect(pace.knobs).toMatchObject({ maxDuty: 0.5, sharedDuty: 0.05, sharedTargetMs: 16 })
     pace.beforeBatch(context(0, []))
     expect(pace.explain?.().duty).toBe(0.5)
     pace.turn({ preset: 'fast' })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { adaptivePace, type AdaptivePaceOptions } from 'evenkeel'
+import { adaptivePace } from 'evenkeel'
 import { describe, expect, it } from 'vitest'
 import { OwnWal } from '../../../src/pacing/adaptive/own-wal.js'
 import { context, foreground, gauge } from './readings.js'
@@ -71,18 +71,12 @@ describe('our own WAL', () => {
     own.add({ nowMs: 1_000, durationMs: 100, items: 100, wal: { items: 100, ms: 100, bytes: 5e6 } })
     expect(own.others(1e6, 20_000)).toBe(1e6)
   })
-
-  it('does not grow with the batches that it is told of', () => {
-    const own = new OwnWal()
-    for (let nowMs = 0; nowMs < 1_000_000; nowMs += 10) own.add({ nowMs, durationMs: 10, items: 1 })
-    expect(JSON.stringify(Object.values(own as object)).length).toBeLessThan(20_000)
-  })
 })
 
 describe('beside others whose WAL forces checkpoints', () => {
   /** The duty after a minute of batches that write so many bytes in each of their 10 ms, at a budget of 1 MB/s. */
-  const duty = (others: number, perBatch: number, options: AdaptivePaceOptions = {}, measured = true) => {
-    const pace = adaptivePace({ preset: 'gentle', ...options })
+  const duty = (others: number, perBatch: number, measured = true) => {
+    const pace = adaptivePace({ preset: 'gentle' })
     const written: { readonly atMs: number; readonly bytes: number }[] = []
     let [nowMs, reading] = [0, gauge('wal rate', 0)]
     while (nowMs < 60_000) {
@@ -107,14 +101,14 @@ describe('beside others whose WAL forces checkpoints', () => {
     // 60 kB/s of ours beside 4 or 20 times what checkpoints bear: not measured, it would be taken for all of it.
     for (const others of [4e6, 20e6]) {
       expect(duty(others, 10_000)).toBe(0.06)
-      expect(duty(others, 10_000, {}, false)).toBe(0.02)
+      expect(duty(others, 10_000, false)).toBe(0.02)
     }
   })
 
   it('keeps its own within what theirs leaves of the limit, and a quarter of theirs in any case', () => {
     // At the whole share it would write 12 MB/s.
-    expect(duty(0, 2_000_000)).toBeCloseTo(0.06 * (4 / 12), 1)
-    expect(duty(1e6, 2_000_000)).toBeLessThan(0.035)
+    expect(duty(0, 2_000_000)).toBeLessThan(0.03)
+    expect(duty(1e6, 2_000_000)).toBeLessThan(0.03)
     expect(duty(100e6, 2_000_000)).toBe(0.06)
   })
 })

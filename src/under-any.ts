@@ -26,7 +26,8 @@ interface Followers {
 // One listener of a signal tells all who follow it: Node warns of a leak when one has more than ten.
 const followersOf = new WeakMap<AbortSignal, Followers>()
 
-function follow(signal: AbortSignal, union: AbortController): void {
+/** Aborts `union` with `signal`, until `leave`. */
+export function follow(signal: AbortSignal, union: AbortController): void {
   if (signal.aborted) return union.abort(signal.reason)
   let followers = followersOf.get(signal)
   if (followers === undefined) {
@@ -41,7 +42,8 @@ function follow(signal: AbortSignal, union: AbortController): void {
   followers.unions.add(union)
 }
 
-function leave(signal: AbortSignal, union: AbortController): void {
+/** Undoes `follow`. */
+export function leave(signal: AbortSignal, union: AbortController): void {
   const followers = followersOf.get(signal)
   followers?.unions.delete(union)
   if (followers?.unions.size !== 0) return

@@ -78,7 +78,7 @@ async function measured(
   { options, progress }: Bench,
   { id, title, note, contestants }: { id: string; title: string; note: string; contestants: readonly Contestant[] },
 ): Promise<Table> {
-  const batches = sized(options, { quick: 50, brief: 500, thorough: 1_000 })
+  const batches = sized(options, { quick: 50, brief: 1_000, thorough: 2_000 })
   const repeat = options.repeat ?? sized(options, { quick: 2, brief: 5, thorough: 9 })
   progress(title)
   // Once for nothing: compilers and caches warm up.

@@ -1,7 +1,7 @@
 import type { Controller, Permission } from '../controller.js'
 import { classifyError, wantsSmallerBatch } from '../databases/error-class.js'
 import { pipelinedTransaction } from '../databases/pipelined-transaction.js'
-import { BatchDeadlineError, LeaseLostError, StalledError, UpdaterAbortedError } from '../errors.js'
+import { BatchDeadlineError, LeaseLostError, UpdaterAbortedError } from '../errors.js'
 import type { BatchLimits, PaceSample } from '../pacing/pace.js'
 import type { TunerDecision } from '../pacing/tuner.js'
 import type { ClaimedState } from '../queue/batch-record.js'
@@ -12,7 +12,9 @@ import type { Precedence } from '../queue/fence.js'
 import { settingsOf } from '../settings.js'
 import { toError } from '../thrown.js'
 import type { UpdateDefinition } from '../updates/definition.js'
+import { Announcer } from './announcer.js'
 import { BatchPlanner } from './batch-planner.js'
+import { Cancellation } from './cancellation.js'
 import { startHeartbeat } from './heartbeat.js'
 import { LaneTaker } from './lane-taker.js'
 import { LeaseHolder, type Held } from './lease-holder.js'
@@ -26,7 +28,7 @@ import { runOneShot } from './run-one-shot.js'
 import { HandlerConnectionError } from './handler-connection.js'
 import { retrySerialization } from './retry-serialization.js'
 import { runTransaction } from './run-transaction.js'
-import { STALLED_AFTER, type BatchPlan, type BatchReport, type Work } from './work.js'
+import type { BatchPlan, BatchReport, Work } from './work.js'
 
 /** What a runner is made of; randomness and identity come in from outside. */
 export interface BatchRunnerParts<Tx> extends FailureParts<Tx> {
@@ -48,12 +50,14 @@ export class BatchRunner<Tx> {
   /** The update whose batch is running. */
   current: string | null = null
   readonly #parts: BatchRunnerParts<Tx>
+  readonly #announcer: Announcer
   readonly #planner: BatchPlanner<Tx>
   readonly #permissions: Permissions<Tx>
   readonly #lanes: LaneTaker<Tx>
   readonly #holder: LeaseHolder<Tx>
   // Updates whose options were held against the catalogue in this process.
   readonly #checked = new Set<string>()
+  readonly #cancellation = new Cancellation()
   #cancelCurrent: AbortController | null = null
   // What the last batch failed with, for the controller; undefined when it was committed.
   #batchError: Error | undefined
@@ -63,7 +67,8 @@ export class BatchRunner<Tx> {
   constructor(parts: BatchRunnerParts<Tx>) {
     this.#parts = parts
     this.#planner = new BatchPlanner(parts.settings)
-    const { around, settings, backOffs, random } = parts
+    const { around, events, settings, backOffs, random } = parts
+    this.#announcer = new Announcer({ databaseName: around.databaseName, log: around.log, events })
     this.#permissions = new Permissions(around.databaseName, settings, backOffs, random)
     this.#lanes = new LaneTaker(parts)
     this.#holder = new LeaseHolder(parts, this.#lanes)
@@ -97,7 +102,7 @@ export class BatchRunner<Tx> {
     if (permission === null) return 'not run'
     if ('refused' in permission) {
       const { refused: error } = permission
-      this.#parts.around.log.warn({ update: definition.name, error }, error.message)
+      this.#announcer.controllerRefused(definition.name, error)
       await this.release()
       return 'not run'
     }
@@ -110,11 +115,7 @@ export class BatchRunner<Tx> {
       throw error
     } finally {
       const disposeError = await permission.dispose(failure ?? this.#batchError)
-      if (disposeError !== undefined)
-        this.#parts.around.log.error(
-          { update: definition.name, error: disposeError },
-          'the controller threw when a batch had ended',
-        )
+      if (disposeError !== undefined) this.#announcer.controllerThrew(definition.name, disposeError)
     }
   }
 
@@ -158,12 +159,10 @@ export class BatchRunner<Tx> {
   async #hold(definition: UpdateDefinition<Tx, never>): Promise<Held | null> {
     const taken = await this.#holder.take(definition)
     if (taken === null) return null
-    const { owner, events, lanesOnly } = this.#parts
     if (taken.isNew) {
-      events.emit('lease:taken', { ...this.#identity(definition.name, taken.held.lease), owner })
-      if (!lanesOnly && !this.#planner.remembered(definition.name)) {
-        events.emit('update:start', this.#identity(definition.name))
-      }
+      this.#announcer.leaseTaken(taken.held.lease)
+      const known = this.#parts.lanesOnly || this.#planner.remembered(definition.name) !== undefined
+      if (!known) this.#announcer.updateStarts(definition.name)
     }
     return taken.held
   }
@@ -176,12 +175,8 @@ export class BatchRunner<Tx> {
     cancel: AbortSignal,
     precedence: Precedence,
   ): Promise<BatchOutcome> {
-    const { around, events } = this.#parts
-    const gone = new AbortController()
-    // Cheaper than AbortSignal.any(), which this would need for every batch.
-    const passOn = () => gone.abort(cancel.reason)
-    cancel.addEventListener('abort', passOn, { once: true })
-    if (cancel.aborted) passOn()
+    const { around } = this.#parts
+    const gone = this.#cancellation.begin(cancel)
     this.#cancelCurrent = gone
     this.current = definition.name
     this.#batchError = undefined
@@ -196,16 +191,10 @@ export class BatchRunner<Tx> {
       const { work } = held
       await this.#check(definition, held.claimed, gone.signal)
       const plan = this.#planner.plan(definition, held.lease, work, permission, paced, gone.signal, precedence)
-      events.emit('batch:start', {
-        ...this.#identity(definition.name, held.lease),
-        batchSize: plan.batchSize,
-        targetMs: plan.targetMs,
-      })
-      // What an attempt that wasn't committed has remembered is forgotten.
-      const before = { ...work }
+      this.#announcer.batchStarts(plan)
       const report = definition.oneShot
         ? await runOneShot(around, definition, work, plan)
-        : await retrySerialization(() => runTransaction(around, definition, Object.assign(work, before), plan), {
+        : await retrySerialization(() => runTransaction(around, definition, work, plan), {
             signal: plan.signal,
             random: this.#parts.random,
           })
@@ -220,7 +209,6 @@ export class BatchRunner<Tx> {
         gone: gone.signal.aborted,
       })
     } finally {
-      cancel.removeEventListener('abort', passOn)
       this.#holder.renewedUntil(stopHeartbeat())
       this.current = null
       this.#cancelCurrent = null
@@ -239,7 +227,7 @@ export class BatchRunner<Tx> {
   }
 
   async #notApplicable(lease: Lease, signal: AbortSignal): Promise<BatchOutcome> {
-    const { around, events } = this.#parts
+    const { around } = this.#parts
     const ending = {
       outcome: 'not applicable',
       by: lease.owner,
@@ -252,31 +240,24 @@ export class BatchRunner<Tx> {
     const closing = around.store.finishing(lease, ending)
     await pipelinedTransaction(around.database, [], async () => ({ result: undefined, closing }), { signal })
     this.#holder.forget()
-    events.emit('update:complete', { ...this.#identity(lease.updateName), outcome: 'not applicable' })
+    this.#announcer.notApplicable(lease.updateName)
     return 'ran'
   }
 
   #recordSuccess(definition: UpdateDefinition<Tx, never>, plan: BatchPlan, report: BatchReport): void {
-    const { around, events, backOffs } = this.#parts
-    const identity = this.#identity(definition.name)
-    const { items, durationMs, done } = report
+    const { name } = definition
     if (report.laneEnded) this.#holder.forget()
-    backOffs.clear(definition.name)
+    this.#parts.backOffs.clear(name)
     this.#failuresInARow = 0
-    this.#planner.committed(definition.name)
-    const batch = { items, durationMs, batchSize: plan.batchSize, done }
-    events.emit('batch:success', { ...this.#identity(definition.name, plan.lease), ...batch })
-    around.log.debug({ update: definition.name, items, durationMs, batchSize: plan.batchSize }, 'batch committed')
-    if (done) {
+    this.#planner.committed(name)
+    this.#announcer.batchCommitted(plan, report)
+    if (report.done) {
       this.#holder.forget()
-      this.#planner.forget(definition.name)
-      around.log.info({ update: definition.name, database: around.databaseName }, 'update complete')
-      events.emit('update:complete', { ...identity, outcome: 'completed' })
+      this.#planner.forget(name)
+      this.#announcer.updateComplete(name)
     } else if (report.stalled) {
-      const error = new StalledError(definition.name, STALLED_AFTER)
-      events.emit('update:stall', { ...identity, error })
       // As any other failure: strict mode wants to hear of it too.
-      throw error
+      throw this.#announcer.stalled(name)
     }
   }
 
@@ -286,7 +267,7 @@ export class BatchRunner<Tx> {
     thrown: unknown,
     why: { cancelled: boolean; gone: boolean },
   ): Promise<BatchOutcome> {
-    const { around, events, owner } = this.#parts
+    const { around } = this.#parts
     // The lane of the batch is read anew by the fence of the next one.
     if (thrown instanceof OvertakenError || thrown instanceof LaneChangedError) return 'overtaken'
     const error = toError(thrown)
@@ -296,10 +277,7 @@ export class BatchRunner<Tx> {
     if (why.gone || error instanceof LeaseLostError) {
       this.#holder.forget()
       const stillOurs = await around.store.release(held.lease).catch(() => false)
-      if (!stillOurs) {
-        around.log.warn({ update: definition.name }, 'the lease was lost: the batch was rolled back')
-        events.emit('lease:lost', { ...this.#identity(definition.name, held.lease), owner })
-      }
+      if (!stillOurs) this.#announcer.leaseLost(held.lease)
       return 'not run'
     }
     const errorClass = error instanceof HandlerConnectionError ? 'other' : classifyError(error)
@@ -334,10 +312,5 @@ export class BatchRunner<Tx> {
       if (thrown instanceof UpdaterAbortedError) this.#failuresInARow = 0
       throw thrown
     }
-  }
-
-  #identity(updateName: string, lease?: Lease) {
-    const ofLane = lease === undefined || lease.lane === null ? {} : { lane: lease.lane }
-    return { databaseName: this.#parts.around.databaseName, updateName, ...ofLane }
   }
 }

@@ -1,25 +1,19 @@
-import { isDeepStrictEqual } from 'node:util'
-import { sleepUnlessAborted } from '../clock.js'
 import type { Closing, Query, QueryResult, Statement } from '../databases/database.js'
-import { commentedQuery } from '../databases/statement-comment.js'
 import { pipelinedTransaction } from '../databases/pipelined-transaction.js'
 import type { JsonObject } from '../json.js'
 import { afterBatch } from '../pacing/statistics.js'
 import type { BatchRecord } from '../queue/batch-record.js'
 import { MAX_INTEGER } from '../queue/columns.js'
 import { readFence } from '../queue/fence.js'
-import { quarantineOf } from '../queue/quarantine.js'
-import type { BatchContext, BatchedUpdate, PrepareContext } from '../updates/definition.js'
-import { checkBatchResult } from './batch-result.js'
+import type { BatchedUpdate, PrepareContext } from '../updates/definition.js'
+import { callHandler } from './call-handler.js'
 import { Deadline } from './deadline.js'
 import { closeLane } from './lane-closing.js'
 import { owningUp } from './handler-connection.js'
 import { namedSession } from './named-session.js'
 import { OvertakenError } from './overtaken.js'
-import { TimedStatements } from './timed-statements.js'
 import { durableCommit, transactionSettings } from './transaction-settings.js'
 import {
-  closeProgress,
   guardedQuery,
   handlerContext,
   openProgress,
@@ -48,7 +42,6 @@ export async function runTransaction<Tx>(
   let startedMs = 0
   let fencedMs = 0
   let writtenMs = 0
-  let restedMs = 0
   // What was measured counts when it is committed: the batch of a lane that was divided meanwhile is run anew.
   let committed = () => {}
   const deadline = new Deadline(definition.name, plan.deadlineMs)
@@ -63,42 +56,18 @@ export async function runTransaction<Tx>(
     async (tx, opened): Promise<Closing<BatchReport>> => {
       const fence = readFence(opened[settings.length] ?? NOTHING, plan.lease, plan.precedence)
       if (fence.overtaken) throw new OvertakenError(definition.name)
-      const timed = plan.statements === null ? null : new TimedStatements(database, tx, clock, plan.statements.wal)
-      const ofBatch = (own: Query) => guardedQuery(commentedQuery(own, definition.name, database.dialect), signal)
-      const query = answered(ofBatch(store.within(tx)), ahead, opened[settings.length + 1])
-      const { saved, progress } = await openProgress<never>(definition, fence.progressJson)
-      work.from = saved
-      const context: BatchContext<Tx, never, never> = {
-        ...handlerContext(around, definition.name, { ...plan, signal }, progress),
-        tx,
-        batchSize: plan.batchSize,
-        statementSize: plan.statements?.size ?? plan.batchSize,
-        rest: async () => {
-          // On the way there and back the server has nothing to do for us: that is a rest as well.
-          const restMs = (plan.statements?.restMs ?? 0) - (timed?.wayMs ?? 0)
-          if (restMs <= 0) return
-          const fromMs = clock.nowMs()
-          await sleepUnlessAborted(clock, restMs, signal)
-          restedMs += clock.nowMs() - fromMs
-        },
-        measured:
-          timed === null
-            ? async (work) => ({ value: await work(query), serverMs: null })
-            : timed.measured(work.statements, ofBatch),
-        prepared: prepared as never,
-        query,
-        liftDeadline: () => deadline.stop(),
-        quarantine: quarantineOf(query, store.tables, definition.name, fence.lane !== null),
-      }
-      const result = checkBatchResult(
-        definition.name,
-        await owningUp(definition.name, store.within(tx), async () =>
-          fence.lane === null ? definition.batch(context) : definition.lanes?.batch(context),
-        ),
-      )
-      signal.throwIfAborted()
+      const call = () =>
+        callHandler(around, definition, work, {
+          tx,
+          fence,
+          plan,
+          signal,
+          prepared,
+          ahead: ahead === null ? null : { statement: ahead, answer: opened[settings.length + 1] ?? NOTHING },
+          liftDeadline: () => deadline.stop(),
+        })
+      const { result, progressText, progressIsNew, restedMs, timed } = await (database.runHandler?.(call) ?? call())
 
-      const next = await closeProgress(definition, result.progress, fence.progressJson)
       const handledMs = clock.nowMs()
       const durationMs = handledMs - startedMs + work.commitMs
       if (result.tune) {
@@ -114,16 +83,16 @@ export async function runTransaction<Tx>(
         items: result.items,
         durationMs,
         elapsedMs: work.lastEndMs === null ? durationMs : handledMs - work.lastEndMs,
-        fraction: definition.report?.(JSON.parse(next.text) as JsonObject).fraction ?? null,
-        idle: !result.done && !next.isNew,
+        fraction: definition.report?.(JSON.parse(progressText) as JsonObject).fraction ?? null,
+        idle: !result.done && !progressIsNew,
       })
       const { kept, stalled } = withStall(measured)
       const record = {
-        progressJson: next.text,
+        progressJson: progressText,
         items: result.items,
         busyMs: durationMs,
         batchSize: Math.min(plan.batchSize, MAX_INTEGER),
-        tunerJson: (work.savedTunerJson = JSON.stringify(work.tuner.snapshot())),
+        tunerJson: JSON.stringify(work.tuner.snapshot()),
         statisticsJson: JSON.stringify(kept),
         waitingText: plan.waitingText,
       }
@@ -137,6 +106,7 @@ export async function runTransaction<Tx>(
             })
       committed = () => {
         work.statistics = kept
+        work.savedTunerJson = record.tunerJson
         work.ahead = result.ahead
       }
       writtenMs = clock.nowMs()
@@ -198,17 +168,6 @@ function close<Tx>(
 }
 
 const NOTHING: QueryResult<never> = { rows: [], rowCount: 0 }
-
-/** Answers the first query with what was read ahead, when it is that very statement; everything else goes to `query`. */
-function answered(query: Query, ahead: Statement | null, answer: QueryResult<never> | undefined): Query {
-  if (ahead === null || answer === undefined) return query
-  let first = true
-  return async (text, values) => {
-    const fits = first && text === ahead.text && isDeepStrictEqual(values ?? [], ahead.values ?? [])
-    first = false
-    return fits ? answer : query(text, values)
-  }
-}
 
 async function prepare<Tx>(
   around: Surroundings<Tx>,

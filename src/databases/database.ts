@@ -115,6 +115,11 @@ export interface Database<Tx = unknown> {
     fn: (tx: Tx, opened: readonly QueryResult<never>[]) => Promise<Closing<T>>,
     options?: PipelineOptions,
   ): Promise<T>
+  /**
+   * Runs what isn't the engine's own inside of `pipelinedTransaction`: handlers. Where one connection does everything, a
+   * transaction that they ask for would wait for the end of theirs; what comes from in here the driver refuses instead.
+   */
+  runHandler?<T>(handler: () => Promise<T>): Promise<T>
   /** PostgreSQL: process ids of the server for the connections used so far; left out where they can't be told. */
   backends?(): readonly number[] | null
   session<T>(fn: (session: Session<Tx>) => Promise<T>, options?: TransactionOptions): Promise<T>

@@ -14,18 +14,28 @@ export function countedDatabase<Tx>(database: Database<Tx>): { database: Databas
     ...session,
     query: async (text, values) => count(await session.query(text, values)),
   })
+  const counting = (target: Database<Tx>, key: string | symbol, method: Method): Method => {
+    if (key === 'session') {
+      const session: Database<Tx>['session'] = (fn, options) => target.session((each) => fn(counted(each)), options)
+      return session as Method
+    }
+    // Methods of an adapter may have private fields: they are called on the adapter itself.
+    const bound: Method = method.bind(target)
+    return COMMITTING.has(key) ? async (...parameters) => count(await bound(...parameters)) : bound
+  }
+  // By the adapter's own method: every statement asks for one, and binding it anew costs more than calling it.
+  const known = new WeakMap<Method, Method>()
   const proxy = new Proxy(database, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key)
       if (typeof value !== 'function') return value
-      if (key === 'session') {
-        const session: Database<Tx>['session'] = (fn, options) => target.session((each) => fn(counted(each)), options)
-        return session
-      }
-      // Methods of an adapter may have private fields: they are called on the adapter itself.
-      const method = value.bind(target) as (...parameters: unknown[]) => Promise<unknown>
-      return COMMITTING.has(key) ? async (...parameters: unknown[]) => count(await method(...parameters)) : method
+      const method = value as Method
+      const ours = known.get(method) ?? counting(target, key, method)
+      known.set(method, ours)
+      return ours
     },
   })
   return { database: proxy, commits: () => commits }
 }
+
+type Method = (...parameters: unknown[]) => Promise<unknown>

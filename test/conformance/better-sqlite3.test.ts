@@ -1,11 +1,27 @@
 import BetterSqlite3 from 'better-sqlite3'
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
+import type { Database } from 'evenkeel'
 import { databaseConformance } from 'evenkeel/testing'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { pipelinedTransaction } from '../../src/databases/pipelined-transaction.js'
 import { temporaryDatabaseFile } from '../support/sqlite.js'
 
 describe('fromBetterSqlite3 with a file', () => {
   for (const { name, run } of databaseConformance(() => fromBetterSqlite3(temporaryDatabaseFile()))) it(name, run)
+})
+
+// As a driver that sends one statement after the other.
+describe('a database without pipelinedTransaction', () => {
+  const plain = (database: Database<never>): Database<never> =>
+    new Proxy(database, {
+      get(target, key) {
+        const value: unknown = key === 'pipelinedTransaction' ? undefined : Reflect.get(target, key)
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      },
+    })
+  const database = () => plain(fromBetterSqlite3(temporaryDatabaseFile()) as unknown as Database<never>)
+  for (const { name, run } of databaseConformance(database)) it(name, run)
 })
 
 describe('fromBetterSqlite3 with a handle of the caller', () => {
@@ -22,6 +38,40 @@ describe('fromBetterSqlite3 with a handle of the caller', () => {
     const database = fromBetterSqlite3(new BetterSqlite3(':memory:'))
     const nested = database.transaction(() => database.transaction(async () => {}))
     await expect(nested).rejects.toMatchObject({ code: 'NESTED_TRANSACTION' })
+  })
+
+  it('refuses the transaction of a handler, lets its session join, and makes others wait', async () => {
+    const database = fromBetterSqlite3(new BetterSqlite3(':memory:'))
+    const older = turn()
+    const seen: unknown[] = []
+    let begun = () => {}
+    const handlerRuns = new Promise<void>((resolve) => (begun = resolve))
+    const handler = async () => {
+      // Contexts must outlive whatever is awaited.
+      await older
+      begun()
+      await turn()
+      await database.transaction(async () => {}).catch((error: { code: string }) => seen.push(error.code))
+      await database.session(async ({ query }) => seen.push((await query('SELECT 1 AS one')).rows[0]))
+      await database.transaction(async () => {}).catch((error: { code: string }) => seen.push(error.code))
+    }
+    const inside = async () => {
+      const batch = pipelinedTransaction(database, [], async () => {
+        await database.runHandler?.(handler)
+        seen.push('handled')
+        return { result: undefined, closing: [] }
+      })
+      await handlerRuns
+      await Promise.all([batch, database.transaction(async () => seen.push('outsider'))])
+    }
+    const once = ['NESTED_TRANSACTION', { one: 1 }, 'NESTED_TRANSACTION', 'handled', 'outsider']
+    await inside()
+    expect(seen).toEqual(once)
+    // Nothing is left of the turn before.
+    await inside()
+    expect(seen).toEqual([...once, ...once])
+    await database.transaction(() => database.transaction(async () => {})).catch((error: Error) => seen.push(error))
+    expect(seen.at(-1)).toMatchObject({ code: 'NESTED_TRANSACTION' })
   })
 
   it('waits for another writer without blocking the event loop', async () => {

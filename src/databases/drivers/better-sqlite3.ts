@@ -2,7 +2,16 @@ import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from '../../errors.js'
 import { describe, methodProblems, refuseProblems, requireReadable, unknownOptionProblems } from '../../options.js'
-import type { BusyWaits, Database, QueryResult, Session, TransactionOptions } from '../database.js'
+import type {
+  BusyWaits,
+  Closing,
+  Database,
+  PipelineOptions,
+  QueryResult,
+  Session,
+  Statement,
+  TransactionOptions,
+} from '../database.js'
 import { SerialConnection } from './serial-connection.js'
 import { DatabaseBusyError, explainFileError, isBusy } from './sqlite-errors.js'
 import { SqliteTransaction } from './sqlite-transaction.js'
@@ -91,7 +100,7 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   readonly #connection = new SerialConnection()
   readonly #prepared = new Map<string, BetterSqlite3Statement>()
   // Invariant: the transaction that has the turn, from its BEGIN to its end; null between transactions.
-  #transaction: SqliteTransaction | null = null
+  #open: SqliteTransaction | null = null
   #busyWaits: BusyWaits = { begins: 0, waits: 0, waitedMs: 0 }
 
   constructor(handle: Handle, own: boolean, busyTimeoutMs: number) {
@@ -108,23 +117,55 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   }
 
   transaction<T>(fn: (tx: Handle) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {
+    return this.#transaction(() => this.runHandler(() => fn(this.#handle)), signal)
+  }
+
+  pipelinedTransaction<T>(
+    opening: readonly Statement[],
+    fn: (tx: Handle, opened: readonly QueryResult<never>[]) => Promise<Closing<T>>,
+    { signal, onBegin, onAnswer }: PipelineOptions = {},
+  ): Promise<T> {
+    const run = ({ text, values, orElse }: Statement) => {
+      signal?.throwIfAborted()
+      const answer = this.#runWatched<never>(text, values)
+      if (answer.rowCount === 0 && orElse) throw orElse()
+      return answer
+    }
+    return this.#transaction(async () => {
+      onBegin?.()
+      const opened = opening.map((statement, index) => {
+        const answer = run(statement)
+        onAnswer?.(index)
+        return answer
+      })
+      const { result, closing } = await fn(this.#handle, opened)
+      for (const statement of closing) run(statement)
+      return result
+    }, signal)
+  }
+
+  runHandler<T>(handler: () => Promise<T>): Promise<T> {
+    return this.#connection.foreign(handler)
+  }
+
+  #transaction<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return this.#connection.run(async () => {
       signal?.throwIfAborted()
       await this.#beginImmediate(signal)
       // A handle that somebody closed says so by itself.
-      const transaction = new SqliteTransaction(() => this.#handle.inTransaction || this.#handle.open === false)
-      this.#transaction = transaction
+      const open = new SqliteTransaction(() => this.#handle.inTransaction || this.#handle.open === false)
+      this.#open = open
       try {
-        const result = await fn(this.#handle)
+        const result = await work()
         // In rollback-journal mode COMMIT waits for readers.
-        await this.#whenNotBusy(() => transaction.commit(() => void this.#run('COMMIT')), undefined)
+        await this.#whenNotBusy(() => open.commit(() => void this.#run('COMMIT')), undefined)
         return result
       } catch (error) {
-        const reason = transaction.explain(error)
+        const reason = open.explain(error)
         if (this.#handle.inTransaction) this.#handle.exec('ROLLBACK')
         throw reason
       } finally {
-        this.#transaction = null
+        this.#open = null
       }
     }, 'refuse')
   }
@@ -132,11 +173,13 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   session<T>(fn: (session: Session<Handle>) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {
     return this.#connection.run(async () => {
       signal?.throwIfAborted()
-      return fn({
-        connection: this.#handle,
-        query: (text, values) => this.#whenNotBusy(() => this.#runWatched(text, values), signal),
-        cancel: async () => {},
-      })
+      return this.runHandler(() =>
+        fn({
+          connection: this.#handle,
+          query: (text, values) => this.#whenNotBusy(() => this.#runWatched(text, values), signal),
+          cancel: async () => {},
+        }),
+      )
     }, 'join')
   }
 
@@ -154,8 +197,8 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   }
 
   #runWatched<Row>(text: string, values: readonly unknown[] | undefined): QueryResult<Row> {
-    if (this.#transaction === null) return this.#run(text, values)
-    return this.#transaction.run(text, () => this.#run<Row>(text, values))
+    if (this.#open === null) return this.#run(text, values)
+    return this.#open.run(text, () => this.#run<Row>(text, values))
   }
 
   #run<Row>(text: string, values?: readonly unknown[]): QueryResult<Row> {
@@ -169,8 +212,7 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   #runRaw<Row>(text: string, values: readonly unknown[] = []): QueryResult<Row> {
     const statement = this.#prepare(text)
     // `$1` is a named parameter to SQLite; its name is "1".
-    const bound =
-      values.length === 0 ? [] : [Object.fromEntries(values.map((value, index) => [index + 1, toBinding(value)]))]
+    const bound = values.length === 0 ? [] : [toBindings(values)]
     if (!statement.reader) return { rows: [], rowCount: statement.run(...bound).changes }
     const rows = statement.all(...bound) as Record<string, unknown>[]
     for (const row of rows) narrowIntegers(row)
@@ -227,6 +269,12 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
       await delay(waitMs, undefined, { signal })
     }
   }
+}
+
+function toBindings(values: readonly unknown[]): Record<number, unknown> {
+  const named: Record<number, unknown> = {}
+  for (const [index, value] of values.entries()) named[index + 1] = toBinding(value)
+  return named
 }
 
 function toBinding(value: unknown): unknown {

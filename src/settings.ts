@@ -53,8 +53,8 @@ export interface UpdaterOptions<Tx = unknown> {
   /** A batch that leaves its transaction idle this long loses it, in ms; 0 is no limit. Default 60 000. PostgreSQL. */
   readonly idleInTransactionTimeoutMs?: number
   /**
-   * Batches are committed without waiting for the disk: a crash of the server loses work and progress together. Default
-   * true. The last batch of an update waits. PostgreSQL.
+   * Batches are committed without waiting for the disk: a crash of the server or machine loses work and progress together.
+   * Default true. The last batch of an update waits. On SQLite in WAL mode only.
    */
   readonly asynchronousCommit?: boolean
   /** When the next batch may start. Default `adaptivePace()`. */

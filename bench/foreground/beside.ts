@@ -16,6 +16,8 @@ export interface Comparison<Subject> {
   /** How long one contestant is watched. */
   readonly seconds: number
   readonly backfillers: readonly Backfiller<Subject>[]
+  /** Keys of those whom no figure asks for: when time is short, one round of theirs has to do. */
+  readonly onlyShown?: readonly string[]
   readonly fresh: () => Promise<Subject> | Subject
   readonly foreground: (subject: Subject, seed: number) => Foreground
 }
@@ -29,21 +31,27 @@ interface Contestant<Subject> {
 /** Lets every contestant backfill beside a foreground, and asks the foreground how that was; with its frontier. */
 export async function besideForeground<Subject>(bench: Bench, comparison: Comparison<Subject>): Promise<Table[]> {
   const { options, progress } = bench
-  const { id, title, notes, loads, seconds, backfillers, fresh, foreground } = comparison
+  const { id, title, notes, loads, seconds, backfillers, onlyShown = [], fresh, foreground } = comparison
   const repeat = options.repeat ?? sized(options, { quick: 1, brief: 2, thorough: 3 })
   const idle: Contestant<Subject> = { key: 'idle', title: 'nothing running', backfiller: null }
   const contestants = [idle, ...backfillers.map((backfiller) => ({ ...backfiller, backfiller }))]
-  const results = await rounds(contestants, repeat, async (contestant, round) => {
-    progress(`${title}: ${contestant.title}, ${round + 1} of ${repeat}`)
-    const subject = await fresh()
-    return measureWindow(contestant.backfiller, subject, foreground(subject, options.seed + round), seconds)
-  })
+  const inHaste = options.repeat === undefined && options.effort === 'brief'
+  const results = await rounds(
+    contestants,
+    repeat,
+    async (contestant, round) => {
+      progress(`${title}: ${contestant.title}, ${round + 1} of ${repeat}`)
+      const subject = await fresh()
+      return measureWindow(contestant.backfiller, subject, foreground(subject, options.seed + round), seconds)
+    },
+    ({ key }) => inHaste && onlyShown.includes(key),
+  )
   const prefixes = loads.length > 1 ? loads : ['']
   const table: Table = {
     id,
     title,
     notes: [
-      `${seconds} s, ${repeat} times; a contestant that is through begins anew. Its first second counts for the worst only.`,
+      `${seconds} s, ${repeat} times${inHaste && onlyShown.length > 0 ? ' or, where no figure asks for it, once' : ''}; a contestant that is through begins anew. Its first second counts for the worst only.`,
       'Processors: how much of their time everybody took, the foreground and its load generator too.',
       'Stolen: of the processor time that this machine wanted, what its hypervisor gave to others. Latencies grow with it.',
       ...notes,

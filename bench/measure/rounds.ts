@@ -1,15 +1,18 @@
 /**
  * Runs every contestant once a round, and begins each round with another one, so that a machine that grows slower or
  * a neighbour that comes and goes hits them all. Resolves to what each one did, round by round.
+ * Whoever is `once` is left out after the first.
  */
 export async function rounds<Contestant, Result>(
   contestants: readonly Contestant[],
   repeat: number,
   run: (contestant: Contestant, round: number) => Promise<Result>,
+  once: (contestant: Contestant) => boolean = () => false,
 ): Promise<Map<Contestant, Result[]>> {
   const results = new Map<Contestant, Result[]>(contestants.map((contestant) => [contestant, []]))
   for (let round = 0; round < repeat; round += 1) {
     for (const contestant of rotated(contestants, round)) {
+      if (round > 0 && once(contestant)) continue
       results.get(contestant)?.push(await run(contestant, round))
     }
   }

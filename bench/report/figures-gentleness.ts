@@ -6,26 +6,16 @@ import { valuesOf, type Table } from './table.js'
 const EVENKEEL = ['gentle', 'default', 'fast']
 const TARGET_MS = 100
 
-/** A foreground of one of the tables: whose columns begin with `prefix`. */
+/** A foreground, and the table of what it felt. */
 interface Felt {
   readonly name: string
   readonly table: Table | undefined
-  readonly prefix: string
 }
 
-/** The figures about what a foreground feels. Where both loads ran at once they are in one table, else in two. */
+/** The figures about what a foreground feels. */
 export function gentleness(parts: readonly PartResult[]): readonly Figure[] {
-  const both = findTable(parts, 'foreground-postgres-both')
-  const other: Felt = {
-    name: 'other tables',
-    table: both ?? findTable(parts, 'foreground-postgres-other'),
-    prefix: both ? 'other' : '',
-  }
-  const same: Felt = {
-    name: 'same table',
-    table: both ?? findTable(parts, 'foreground-postgres-same'),
-    prefix: both ? 'same' : '',
-  }
+  const other: Felt = { name: 'other tables', table: findTable(parts, 'foreground-postgres-other') }
+  const same: Felt = { name: 'same table', table: findTable(parts, 'foreground-postgres-same') }
   const closed = findTable(parts, 'foreground-postgres-other-closed')
   return [
     ...[other, same].flatMap(frontierFigures),
@@ -73,5 +63,4 @@ function frontierFigures(felt: Felt): readonly Figure[] {
 
 const rate = ({ table }: Felt, row: string) => median(valuesOf(table, row, 'rate'))
 
-const cell = ({ table, prefix }: Felt, row: string, column: string) =>
-  median(valuesOf(table, row, `${prefix}${column}`))
+const cell = ({ table }: Felt, row: string, column: string) => median(valuesOf(table, row, column))

@@ -11,7 +11,7 @@ export interface CheckedResult {
   readonly done: boolean
   readonly tune: boolean
   readonly overheadMs: number
-  readonly ahead: ((batchSize: number) => Statement | null) | undefined
+  readonly ahead: ((batchSize: number, statementSize: number) => Statement | null) | undefined
   readonly statement: StatementSample | undefined
 }
 

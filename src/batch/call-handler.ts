@@ -48,8 +48,9 @@ export async function callHandler<Tx>(
   work.from = saved
   const { statements } = plan
   const timed = statements === null ? null : new TimedStatements(database, tx, clock, statements.wal)
-  const ofBatch = (own: Query) => guardedQuery(commentedQuery(own, name, database.dialect), signal)
-  const query = answered(ofBatch(store.within(tx)), ahead)
+  const answered = answerFirst(ahead)
+  const ofBatch = (own: Query) => answered(guardedQuery(commentedQuery(own, name, database.dialect), signal))
+  const query = ofBatch(store.within(tx))
   let restedMs = 0
   // Spelled out: spreading an object into one with methods costs more than the rest of an empty batch's JavaScript.
   const context: BatchContext<Tx, never, never> = {
@@ -90,12 +91,12 @@ export async function callHandler<Tx>(
   return { result, progressText: next.text, progressIsNew: next.isNew, restedMs, timed }
 }
 
-/** Answers the first query with what was read ahead, when it is that very statement; everything else goes to `query`. */
-function answered(query: Query, ahead: HandlerCall<unknown>['ahead']): Query {
-  if (ahead === null) return query
+/** Answers the first query with what was read ahead, when it is that very statement; everything else is asked. */
+function answerFirst(ahead: HandlerCall<unknown>['ahead']): (query: Query) => Query {
+  if (ahead === null) return (query) => query
   const { statement, answer } = ahead
   let first = true
-  return async (text, values) => {
+  return (query) => async (text, values) => {
     const fits = first && text === statement.text && isDeepStrictEqual(values ?? [], statement.values ?? [])
     first = false
     return fits ? answer : query(text, values)

@@ -47,8 +47,7 @@ export async function runTransaction<Tx>(
   const deadline = new Deadline(definition.name, plan.deadlineMs)
   const signal = deadline.signal === null ? plan.signal : AbortSignal.any([plan.signal, deadline.signal])
   const settings = transactionSettings(database.dialect, definition.name, plan.limits)
-  // A batch in small statements asks for the bounds of all of them.
-  const ahead = plan.statements === null ? (work.ahead?.(plan.batchSize) ?? null) : null
+  const ahead = work.ahead?.(plan.batchSize, plan.statements?.size ?? plan.batchSize) ?? null
   const opening = [...settings, store.fenceStatement(plan.lease, plan.precedence), ...(ahead === null ? [] : [ahead])]
   const report = await pipelinedTransaction(
     database,
@@ -115,10 +114,12 @@ export async function runTransaction<Tx>(
       return {
         result: { items: result.items, durationMs: writtenMs - startedMs, done, stalled, laneEnded, wal },
         closing,
+        durable: done,
       }
     },
     {
       signal,
+      asynchronousCommit: plan.limits.asynchronousCommit,
       // Waiting for a connection isn't batch time.
       onBegin: () => {
         startedMs = clock.nowMs()

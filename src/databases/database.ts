@@ -47,6 +47,8 @@ export interface Statement {
 export interface Closing<T> {
   readonly result: T
   readonly closing: readonly Statement[]
+  /** The commit waits for the disk although `asynchronousCommit` was asked for. Default false. */
+  readonly durable?: boolean
 }
 
 /** What reads the catalogue: a query, and the dialect to write it in. */
@@ -78,6 +80,11 @@ export interface QueryOptions {
 }
 
 export interface PipelineOptions extends TransactionOptions {
+  /**
+   * SQLite: COMMIT needn't wait for the disk. A driver may ignore it. On PostgreSQL it is a setting, which is among the
+   * statements. Default false.
+   */
+  readonly asynchronousCommit?: boolean
   /** Called when the connection is there and BEGIN is about to be sent. */
   readonly onBegin?: () => void
   /** Called when the answer of an opening statement has come, with its index. */

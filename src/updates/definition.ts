@@ -91,10 +91,10 @@ export interface BatchResult<Progress> {
   /** How much of its time, in ms, was for no item, as for a look at the catalogue: it doesn't grow with the batch. Default 0. */
   readonly overheadMs?: number
   /**
-   * What the next batch will read first when it gets this size: it is then sent together with BEGIN, and a `query` of
-   * the very same text and values is answered by it. For a handler that would spare a round trip.
+   * What the next batch will read first when it and its statements get these sizes: it is then sent together with BEGIN,
+   * and a `query` of the very same text and values is answered by it. For a handler that would spare a round trip.
    */
-  readonly ahead?: (batchSize: number) => Statement | null
+  readonly ahead?: (batchSize: number, statementSize: number) => Statement | null
   /**
    * The quickest of its statements, for a handler that keeps to `statementSize`: the size of the next ones comes from it,
    * and without the time in the server, which `measured` tells, a slow network makes them small.

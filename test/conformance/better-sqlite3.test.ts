@@ -2,6 +2,7 @@ import BetterSqlite3 from 'better-sqlite3'
 import { fromBetterSqlite3 } from 'evenkeel/better-sqlite3'
 import type { Database } from 'evenkeel'
 import { databaseConformance } from 'evenkeel/testing'
+import { statSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { pipelinedTransaction } from '../../src/databases/pipelined-transaction.js'
@@ -72,6 +73,69 @@ describe('fromBetterSqlite3 with a handle of the caller', () => {
     expect(seen).toEqual([...once, ...once])
     await database.transaction(() => database.transaction(async () => {})).catch((error: Error) => seen.push(error))
     expect(seen.at(-1)).toMatchObject({ code: 'NESTED_TRANSACTION' })
+  })
+
+  describe('an asynchronous commit', () => {
+    const prepared = (journalMode: 'wal' | 'delete') => {
+      const file = temporaryDatabaseFile()
+      const handle = new BetterSqlite3(file)
+      handle.pragma(`journal_mode = ${journalMode}`)
+      handle.exec('CREATE TABLE t (id INTEGER); PRAGMA user_version = 7')
+      // In WAL mode better-sqlite3's own is NORMAL.
+      handle.pragma('synchronous = FULL')
+      const level = () => handle.pragma('synchronous', { simple: true })
+      const database = fromBetterSqlite3(handle)
+      return { file, handle, level, database }
+    }
+    const INSERT = { text: 'INSERT INTO t VALUES (1)' }
+    const asynchronousCommit = true
+
+    it('does not wait for the disk in its own transaction, and leaves the setting as it was', async () => {
+      const { handle, level, database } = prepared('wal')
+      const commit = (options: { readonly asynchronousCommit?: boolean }) =>
+        pipelinedTransaction(database, [INSERT], async () => ({ result: level(), closing: [] }), options)
+      expect([level(), await commit({ asynchronousCommit }), level()]).toEqual([2, 1, 2])
+      expect([await commit({}), await commit({ asynchronousCommit: false })]).toEqual([2, 2])
+      handle.pragma('synchronous = EXTRA')
+      expect([await commit({ asynchronousCommit }), level()]).toEqual([1, 3])
+      handle.pragma('synchronous = OFF')
+      expect([await commit({ asynchronousCommit }), level()]).toEqual([0, 0])
+      handle.pragma('synchronous = FULL')
+      const failing = pipelinedTransaction(database, [], () => Promise.reject(new Error('no')), { asynchronousCommit })
+      await expect(failing).rejects.toThrow('no')
+      expect(level()).toBe(2)
+    })
+
+    it('waits for it without a write-ahead log, where it could spoil the file', async () => {
+      const { level, database } = prepared('delete')
+      const work = async () => ({ result: level(), closing: [] })
+      expect(await pipelinedTransaction(database, [INSERT], work, { asynchronousCommit })).toBe(2)
+    })
+
+    it('writes once more, and waits, behind one that has to be on the disk', async () => {
+      const { file, handle, level, database } = prepared('wal')
+      const size = () => statSync(`${file}-wal`).size
+      const grownBy = async (durable: boolean) => {
+        const before = size()
+        const work = async () => ({ result: undefined, closing: [], durable })
+        await pipelinedTransaction(database, [INSERT], work, { asynchronousCommit })
+        return size() - before
+      }
+      const one = await grownBy(false)
+      expect(one).toBeGreaterThan(0)
+      expect(await grownBy(true)).toBe(2 * one)
+      expect([handle.pragma('user_version', { simple: true }), level()]).toEqual([7, 2])
+    })
+
+    it('waits for whoever holds the file when it begins', async () => {
+      const { file, database, handle } = prepared('wal')
+      const other = new BetterSqlite3(file)
+      other.exec('BEGIN IMMEDIATE')
+      setTimeout(() => other.exec('COMMIT'), 5)
+      const work = async () => ({ result: undefined, closing: [], durable: true })
+      await pipelinedTransaction(database, [INSERT], work, { asynchronousCommit })
+      expect(handle.prepare('SELECT count(*) AS rows FROM t').get()).toEqual({ rows: 1 })
+    })
   })
 
   it('waits for another writer without blocking the event loop', async () => {

@@ -1,6 +1,4 @@
-/** One load of a workload. */
 export interface WorkloadLoad {
-  /** Before the columns of its latencies. */
   readonly name: string
   readonly script: 'tpcb' | 'same'
   readonly rate: number | null
@@ -11,10 +9,7 @@ export interface WorkloadLoad {
 export interface Workload {
   readonly key: string
   readonly title: string
-  /** One or several at once. */
-  readonly loads: readonly WorkloadLoad[]
-  /** How long a contestant is watched when time is short. */
-  readonly briefSeconds: number
+  readonly load: WorkloadLoad
   /** Only those that the figures ask for, when time is short. */
   readonly few?: boolean
 }
@@ -26,37 +21,25 @@ const CLOSED = { rate: null, clients: 4 } as const
 export const OTHER: Workload = {
   key: 'other',
   title: 'TPC-B on other tables, 500 transactions a second',
-  loads: [otherTables],
-  briefSeconds: 4,
+  load: otherTables,
 }
 
 export const SAME: Workload = {
   key: 'same',
   title: 'single-row updates on the same table, 300 a second',
-  loads: [sameTable],
-  briefSeconds: 4,
-}
-
-/** Both at once, where there isn't the time for one after the other. */
-export const BOTH: Workload = {
-  key: 'both',
-  title: 'TPC-B on other tables, 500 a second, and single-row updates on the same table, 300 a second, at once',
-  loads: [otherTables, sameTable],
-  briefSeconds: 4,
+  load: sameTable,
 }
 
 export const OTHER_CLOSED: Workload = {
   key: 'other-closed',
   title: 'TPC-B on other tables, near saturation: four clients without a pause',
-  loads: [{ ...otherTables, ...CLOSED }],
-  briefSeconds: 3,
+  load: { ...otherTables, ...CLOSED },
   few: true,
 }
 
 export const SAME_CLOSED: Workload = {
   key: 'same-closed',
   title: 'single-row updates on the same table, near saturation: four clients without a pause',
-  loads: [{ ...sameTable, ...CLOSED }],
-  briefSeconds: 3,
+  load: { ...sameTable, ...CLOSED },
   few: true,
 }

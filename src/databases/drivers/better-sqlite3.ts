@@ -14,6 +14,7 @@ import type {
 } from '../database.js'
 import { SerialConnection } from './serial-connection.js'
 import { DatabaseBusyError, explainFileError, isBusy } from './sqlite-errors.js'
+import { SqliteDurability } from './sqlite-durability.js'
 import { SqliteTransaction } from './sqlite-transaction.js'
 import { messageOf } from '../../thrown.js'
 
@@ -98,6 +99,7 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   readonly #own: boolean
   readonly #busyTimeoutMs: number
   readonly #connection = new SerialConnection()
+  readonly #durability = new SqliteDurability((text) => this.#run<Record<string, unknown>>(text).rows)
   readonly #prepared = new Map<string, BetterSqlite3Statement>()
   // Invariant: the transaction that has the turn, from its BEGIN to its end; null between transactions.
   #open: SqliteTransaction | null = null
@@ -117,13 +119,16 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
   }
 
   transaction<T>(fn: (tx: Handle) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {
-    return this.#transaction(() => this.runHandler(() => fn(this.#handle)), signal)
+    return this.#connection.run(
+      () => this.#transaction(() => this.runHandler(() => fn(this.#handle)), signal),
+      'refuse',
+    )
   }
 
   pipelinedTransaction<T>(
     opening: readonly Statement[],
     fn: (tx: Handle, opened: readonly QueryResult<never>[]) => Promise<Closing<T>>,
-    { signal, onBegin, onAnswer }: PipelineOptions = {},
+    { signal, onBegin, onAnswer, asynchronousCommit = false }: PipelineOptions = {},
   ): Promise<T> {
     const run = ({ text, values, orElse }: Statement) => {
       signal?.throwIfAborted()
@@ -131,43 +136,49 @@ class BetterSqlite3Adapter<Handle extends BetterSqlite3Database> implements Data
       if (answer.rowCount === 0 && orElse) throw orElse()
       return answer
     }
-    return this.#transaction(async () => {
+    const framed = async () => {
       onBegin?.()
       const opened = opening.map((statement, index) => {
         const answer = run(statement)
         onAnswer?.(index)
         return answer
       })
-      const { result, closing } = await fn(this.#handle, opened)
-      for (const statement of closing) run(statement)
+      const ended = await fn(this.#handle, opened)
+      for (const statement of ended.closing) run(statement)
+      return ended
+    }
+    return this.#connection.run(async () => {
+      const restore = asynchronousCommit ? this.#durability.relax() : null
+      const { result, durable } = await this.#transaction(framed, signal).finally(restore)
+      // It is committed: whoever comes next is told of a disk that can't be written to.
+      if (restore !== null && durable) await this.#transaction(async () => this.#durability.touch()).catch(() => {})
       return result
-    }, signal)
+    }, 'refuse')
   }
 
   runHandler<T>(handler: () => Promise<T>): Promise<T> {
     return this.#connection.foreign(handler)
   }
 
-  #transaction<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.#connection.run(async () => {
-      signal?.throwIfAborted()
-      await this.#beginImmediate(signal)
-      // A handle that somebody closed says so by itself.
-      const open = new SqliteTransaction(() => this.#handle.inTransaction || this.#handle.open === false)
-      this.#open = open
-      try {
-        const result = await work()
-        // In rollback-journal mode COMMIT waits for readers.
-        await this.#whenNotBusy(() => open.commit(() => void this.#run('COMMIT')), undefined)
-        return result
-      } catch (error) {
-        const reason = open.explain(error)
-        if (this.#handle.inTransaction) this.#handle.exec('ROLLBACK')
-        throw reason
-      } finally {
-        this.#open = null
-      }
-    }, 'refuse')
+  /** In our turn. */
+  async #transaction<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted()
+    await this.#beginImmediate(signal)
+    // A handle that somebody closed says so by itself.
+    const open = new SqliteTransaction(() => this.#handle.inTransaction || this.#handle.open === false)
+    this.#open = open
+    try {
+      const result = await work()
+      // In rollback-journal mode COMMIT waits for readers.
+      await this.#whenNotBusy(() => open.commit(() => void this.#run('COMMIT')), undefined)
+      return result
+    } catch (error) {
+      const reason = open.explain(error)
+      if (this.#handle.inTransaction) this.#handle.exec('ROLLBACK')
+      throw reason
+    } finally {
+      this.#open = null
+    }
   }
 
   session<T>(fn: (session: Session<Handle>) => Promise<T>, { signal }: TransactionOptions = {}): Promise<T> {

@@ -11,14 +11,14 @@ export interface PaceKnobs {
   readonly minDuty: number
   /**
    * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 20, fast
-   * 25, gentle 16; on SQLite 10, fast 25, gentle 4.
+   * and gentle 16; on SQLite 2, fast 3: whoever finds the file locked sleeps ever longer, so a lock twice as long is felt
+   * four times.
    */
   readonly sharedTargetMs: number
   /**
    * How long one statement of a batch may work in the server meanwhile, in ms: between two statements others get the
    * processor for certain. But each of them takes about a millisecond of processor time besides, here and in the server
-   * together, so it is worth it only where batches follow one another without a pause. From `sharedTargetMs` on a batch
-   * is one statement. Default 50, fast 1.5. PostgreSQL only.
+   * together. From `sharedTargetMs` on a batch is one statement. Default 50. PostgreSQL only.
    */
   readonly sharedStatementMs: number
   /**
@@ -28,7 +28,7 @@ export interface PaceKnobs {
   readonly sharedRestMs: number
   /**
    * The most of the time that may go to batches meanwhile, above 0 to 1; from half of the cores on, the busier others
-   * keep them, the less of it. Default 0.2, fast 1, gentle 0.06; on SQLite 0.12, fast 0.5, gentle 0.008.
+   * keep them, the less of it. Default 0.2, fast 0.4, gentle 0.06; on SQLite 0.1, fast 0.25, gentle 0.008.
    */
   readonly sharedDuty: number
   /**
@@ -38,7 +38,7 @@ export interface PaceKnobs {
   readonly sharedCrowd: number
   /**
    * How much WAL may be written meanwhile, in times of what the server's checkpoints bear (`max_wal_size` over
-   * `checkpoint_timeout`): 1 forces no checkpoint. Default 10, fast 60, gentle 5.
+   * `checkpoint_timeout`): 1 forces no checkpoint. Default 10, fast 20, gentle 5.
    */
   readonly walSpread: number
   /** How long nobody else must have worked before the database counts as idle again, in ms. Default 5 000. */
@@ -57,17 +57,17 @@ const COMMON = {
 
 /**
  * The points on the frontier of rows a second against the foreground's latency. At the stock `checkpoint_timeout` of
- * five minutes a spread of 10 lets WAL force a checkpoint every 30 s, one of 60 every 5 s, one of 5 every minute.
+ * five minutes a spread of 10 lets WAL force a checkpoint every 30 s, one of 20 every 15 s, one of 5 every minute.
  */
 export const PRESETS: Readonly<Record<PaceDialect, Readonly<Record<PacePreset, PaceKnobs>>>> = {
   postgres: {
-    fast: { ...COMMON, sharedTargetMs: 25, sharedStatementMs: 1.5, sharedDuty: 1, sharedCrowd: 2, walSpread: 60 },
+    fast: { ...COMMON, sharedTargetMs: 16, sharedDuty: 0.4, sharedCrowd: 2, walSpread: 20 },
     default: { ...COMMON, sharedTargetMs: 20, sharedDuty: 0.2, walSpread: 10 },
     gentle: { ...COMMON, sharedTargetMs: 16, sharedDuty: 0.06, walSpread: 5 },
   },
   sqlite: {
-    fast: { ...COMMON, sharedTargetMs: 25, sharedDuty: 0.5, walSpread: 60 },
-    default: { ...COMMON, sharedTargetMs: 10, sharedDuty: 0.12, walSpread: 10 },
-    gentle: { ...COMMON, sharedTargetMs: 4, sharedDuty: 0.008, walSpread: 5 },
+    fast: { ...COMMON, sharedTargetMs: 3, sharedDuty: 0.25, walSpread: 20 },
+    default: { ...COMMON, sharedTargetMs: 2, sharedDuty: 0.1, walSpread: 10 },
+    gentle: { ...COMMON, sharedTargetMs: 2, sharedDuty: 0.008, walSpread: 5 },
   },
 }

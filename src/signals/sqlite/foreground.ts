@@ -5,6 +5,8 @@ const VERSION = 'PRAGMA data_version'
 // Between the first two looks, in ms: whoever writes all the time commits within it. Without that, a whole second of full
 // batches would come before the look that sees him; until then they are small.
 const SECOND_LOOK_MS = 25
+// A look is a few µs, and whoever begins to write is in the way of full batches until he is seen.
+const INTERVAL_MS = 200
 // Somebody is there: never as much as a reason to stop, which others of the signals give.
 const PRESENT = 0.7
 
@@ -16,7 +18,7 @@ export function sqliteForeground(): Signal {
   return {
     name: 'foreground',
     kind: 'gauge',
-    intervalMs: 1_000,
+    intervalMs: INTERVAL_MS,
     timeoutMs: 1_000,
     secondLookMs: SECOND_LOOK_MS,
     shared: true,

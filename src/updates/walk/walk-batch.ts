@@ -26,7 +26,7 @@ export interface WalkStep {
   /** What its slices took; undefined when there were none. */
   readonly statement?: StatementSample
   /** What the next step will ask first. */
-  readonly ahead?: (batchSize: number) => Statement
+  readonly ahead?: (batchSize: number, statementSize: number) => Statement
 }
 
 /** What a step of a walk needs of the batch. */
@@ -85,7 +85,8 @@ export async function walkBatch(
     overheadMs,
     finished: range.last,
     ...(done.statement === undefined ? {} : { statement: done.statement }),
-    ahead: (nextSize) => boundStatement(plan, { first, lower: range.upper, end }, nextSize),
+    ahead: (nextSize, nextEvery) =>
+      boundStatement(plan, { first, lower: range.upper, end }, nextSize, 'slice' in work ? nextEvery : nextSize),
   }
 }
 

@@ -211,9 +211,9 @@ describe('beside a foreground', () => {
     expect(dutyBeside(0.5)).toBe(0.2)
     expect(dutyBeside(0.7)).toBeCloseTo(0.2 * 0.575)
     expect(dutyBeside(0.8)).toBeCloseTo(0.2 * 0.3625)
-    expect(dutyBeside(0, 'sqlite')).toBe(0.12)
+    expect(dutyBeside(0, 'sqlite')).toBe(0.1)
     const sqlite = adaptivePace().beforeBatch(context(0, [foreground(true)], { dialect: 'sqlite' }))
-    expect(sqlite).toMatchObject({ targetMs: 10 })
+    expect(sqlite).toMatchObject({ targetMs: 2 })
     expect(sqlite.statements).toBeUndefined()
   })
 
@@ -224,8 +224,8 @@ describe('beside a foreground', () => {
       return pace.explain?.().duty
     }
     expect(beside('default', 1.1)).toBe(0)
-    expect(beside('fast', 0.9)).toBe(1)
-    expect(beside('fast', 1.4)).toBeCloseTo(0.575)
+    expect(beside('fast', 0.9)).toBe(0.4)
+    expect(beside('fast', 1.4)).toBeCloseTo(0.4 * 0.575)
     expect(beside('fast', 2.2)).toBe(0)
   })
 
@@ -246,7 +246,7 @@ describe('beside a foreground', () => {
     (dialect) => {
       const pace = adaptivePace()
       const unknown = (nowMs: number) => context(nowMs, [], { dialect, signals: ['foreground'] })
-      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(dialect === 'sqlite' ? 10 : 20)
+      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(dialect === 'sqlite' ? 2 : 20)
       pace.afterBatch?.({ updateName: 'walk', nowMs: 30, items: 1, durationMs: 30, commitMs: 1 })
       // That is over after a few of them: rests would be most of that time.
       expect(pace.beforeBatch(unknown(30)).ms).toBe(dialect === 'sqlite' ? 1 : 0)
@@ -256,7 +256,7 @@ describe('beside a foreground', () => {
   it('presets differ in how short and how rare, and a target of its own that is smaller wins', () => {
     const first = (preset: 'fast' | 'default' | 'gentle', targetMs: number) =>
       adaptivePace({ preset }).beforeBatch(context(0, [foreground(true)], { targetMs })).targetMs
-    expect([first('fast', 100), first('default', 100), first('gentle', 100)]).toEqual([25, 20, 16])
+    expect([first('fast', 100), first('default', 100), first('gentle', 100)]).toEqual([16, 20, 16])
     expect(first('default', 8)).toBeUndefined()
   })
 
@@ -360,7 +360,7 @@ describe('knobs', () => {
     pace.beforeBatch(context(0, []))
     expect(pace.explain?.().duty).toBe(0.5)
     pace.turn({ preset: 'fast' })
-    expect(pace.knobs).toMatchObject({ maxDuty: 1, sharedDuty: 1, sharedTargetMs: 25 })
+    expect(pace.knobs).toMatchObject({ maxDuty: 1, sharedDuty: 0.4, sharedTargetMs: 16 })
     pace.turn({ maxDuty: 0.01 })
     expect(pace.knobs).toMatchObject({ maxDuty: 0.01, minDuty: 0.01 })
     pace.turn({})

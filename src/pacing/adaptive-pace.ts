@@ -17,6 +17,8 @@ export type { PaceKnobs, PacePreset } from './adaptive/presets.js'
 
 const DECIDE_EVERY_MS = 1_000
 const DECISIONS_KEPT = 100
+// The least that a batch may take until it is known whether somebody is there.
+const UNSEEN_TARGET_MS = 10
 
 /**
  * The default pace: full speed on an idle database, and it gives way when somebody else works there or a signal says
@@ -205,7 +207,13 @@ class AdaptivePaceOf implements AdaptivePace {
   }
 
   #allowedTargetMs({ targetMs }: PaceContext): number {
-    return this.#foreground.mode === 'shared' ? Math.min(targetMs, this.#knobs.sharedTargetMs) : targetMs
+    const { mode, seenMs } = this.#foreground
+    if (mode === 'idle') return targetMs
+    // Who was never seen is known in a moment, and until then batches that are too short only lose time.
+    return Math.min(
+      targetMs,
+      seenMs === null ? Math.max(this.#knobs.sharedTargetMs, UNSEEN_TARGET_MS) : this.#knobs.sharedTargetMs,
+    )
   }
 
   /** The most that the duty may be, with the room of this moment or with another. */

@@ -246,7 +246,7 @@ describe('beside a foreground', () => {
     (dialect) => {
       const pace = adaptivePace()
       const unknown = (nowMs: number) => context(nowMs, [], { dialect, signals: ['foreground'] })
-      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(dialect === 'sqlite' ? 2 : 20)
+      expect(pace.beforeBatch(unknown(0)).targetMs).toBe(dialect === 'sqlite' ? 10 : 20)
       pace.afterBatch?.({ updateName: 'walk', nowMs: 30, items: 1, durationMs: 30, commitMs: 1 })
       // That is over after a few of them: rests would be most of that time.
       expect(pace.beforeBatch(unknown(30)).ms).toBe(dialect === 'sqlite' ? 1 : 0)

@@ -9,7 +9,7 @@ export type Effort = 'quick' | 'brief' | 'thorough'
 export interface BenchOptions {
   /** Which parts to run; all when empty. */
   readonly only: readonly string[]
-  /** Quick: about a minute, and its figures mean nothing. Brief: all parts in ten minutes. Thorough: minutes a part. */
+  /** Quick: about a minute, and its figures mean nothing. Brief: all parts in about ten minutes. Thorough: minutes a part. */
   readonly effort: Effort
   /** Rows of the table that is backfilled; undefined leaves it to the part. */
   readonly rows: number | undefined

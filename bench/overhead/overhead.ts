@@ -47,7 +47,7 @@ async function onPostgres(bench: Bench): Promise<Table> {
   }
 }
 
-/** FULL flushes every commit, as PostgreSQL does; NORMAL leaves the last ones to the operating system. */
+/** By hand FULL flushes every commit; NORMAL leaves the last ones to the operating system. */
 async function onSqlite(bench: Bench, synchronous: 'FULL' | 'NORMAL'): Promise<Table> {
   const file = path.join(bench.directory, `overhead-${synchronous}.sqlite`)
   const plain = new BetterSqlite3(file)
@@ -55,12 +55,13 @@ async function onSqlite(bench: Bench, synchronous: 'FULL' | 'NORMAL'): Promise<T
   plain.pragma('journal_mode = WAL')
   for (const handle of [plain, own]) handle.pragma(`synchronous = ${synchronous}`)
   const database = fromBetterSqlite3(own)
+  const flushed = synchronous === 'FULL' ? ' It flushes every commit, and ours the last.' : ''
   try {
     const empty = await emptyUpdate(database as unknown as Database<never>)
     return await measured(bench, {
       id: synchronous === 'FULL' ? 'overhead-sqlite' : 'overhead-sqlite-normal',
       title: `Overhead of an empty batch, SQLite, synchronous = ${synchronous}`,
-      note: 'By hand is BEGIN IMMEDIATE, UPDATE of one progress row, COMMIT, prepared, with `better-sqlite3`, in WAL mode.',
+      note: `By hand is BEGIN IMMEDIATE, UPDATE of one progress row, COMMIT, prepared, with \`better-sqlite3\`, in WAL mode.${flushed}`,
       contestants: [
         { key: 'hand', title: 'by hand', run: byHandWithSqlite(plain) },
         { key: 'evenkeel', title: 'Evenkeel, runToCompletion()', run: (batches) => empty.toCompletion(batches) },

@@ -42,7 +42,7 @@ export function figuresOf(parts: readonly PartResult[]): readonly Figure[] {
     figure('an empty batch against three statements by hand, PostgreSQL', ratio('overhead-postgres', 'evenkeel'), {
       atMost: 1.15,
     }),
-    figure('… SQLite, each commit flushed', ratio('overhead-sqlite', 'evenkeel'), { atMost: 1.15 }),
+    figure('… SQLite, by hand with each commit flushed', ratio('overhead-sqlite', 'evenkeel'), { atMost: 1.15 }),
     figure('SQLite default against one UPDATE, no index', ratio('throughput-sqlite-integer-0', 'default'), {
       atLeast: 0.85,
     }),

@@ -31,7 +31,7 @@ const SITUATIONS: readonly Situation[] = [
 /** Time of an empty batch by what else is in the queue. */
 export async function timeByQueueSize(bench: Bench, dialect: Dialect): Promise<Table> {
   const others = sized(bench.options, { quick: 1_000, brief: 100_000, thorough: 100_000 })
-  const repeat = bench.options.repeat ?? sized(bench.options, { quick: 1, brief: 2, thorough: 5 })
+  const repeat = bench.options.repeat ?? sized(bench.options, { quick: 1, brief: 1, thorough: 5 })
   const { database, close } = dialect === 'postgres' ? await onPostgres(bench) : onSqlite(bench)
   const batches = sized(bench.options, { quick: 20, brief: 100, thorough: 200 })
   const definitions = Array.from({ length: others }, (_, index) => empty(`other_${index + 1}`))

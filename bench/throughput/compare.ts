@@ -11,6 +11,8 @@ export interface ThroughputComparison<Subject> {
   readonly rows: number
   /** The first is what the others are held against. */
   readonly backfillers: readonly Backfiller<Subject>[]
+  /** Rounds when time is short. */
+  readonly briefRounds: number
   /** The table, made anew. */
   readonly fresh: () => Promise<Subject> | Subject
   /** Rows that weren't changed as they should. */
@@ -20,9 +22,9 @@ export interface ThroughputComparison<Subject> {
 /** Lets every contestant change the whole table with nobody else there, and counts rows a second. */
 export async function compareThroughput<Subject>(
   { options, progress }: Bench,
-  { id, title, notes, rows, backfillers, fresh, rowsLeft }: ThroughputComparison<Subject>,
+  { id, title, notes, rows, backfillers, briefRounds, fresh, rowsLeft }: ThroughputComparison<Subject>,
 ): Promise<Table> {
-  const repeat = options.repeat ?? sized(options, { quick: 1, brief: 3, thorough: 5 })
+  const repeat = options.repeat ?? sized(options, { quick: 1, brief: briefRounds, thorough: 5 })
   const patienceMs = sized(options, { quick: 2_500, brief: 3_500, thorough: 12_000 })
   const results = await rounds(backfillers, repeat, async (backfiller, round) => {
     progress(`${title}: ${backfiller.title}, ${round + 1} of ${repeat}`)

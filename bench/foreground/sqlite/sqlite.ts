@@ -27,6 +27,7 @@ export function foregroundOnSqlite(bench: Bench): Promise<Table[]> {
     loads: ['write', 'read'],
     seconds: bench.options.seconds ?? sized(bench.options, { quick: 1, brief: 2, thorough: 10 }),
     backfillers: [singleUpdate, keysetLoop(SMALL_BATCH_SIZE), ...variantsOf(bench).map(byUpdater)],
+    onlyShown: [singleUpdate.key, keysetLoop(SMALL_BATCH_SIZE).key, CLASSIC_WITHOUT_PAUSE.key],
     fresh: () => freshSubject(bench, { key: 'integer', indexes: 0, rows }),
     foreground: run,
   })

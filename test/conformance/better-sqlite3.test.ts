@@ -131,7 +131,8 @@ describe('fromBetterSqlite3 with a handle of the caller', () => {
       const { file, database, handle } = prepared('wal')
       const other = new BetterSqlite3(file)
       other.exec('BEGIN IMMEDIATE')
-      setTimeout(() => other.exec('COMMIT'), 5)
+      // In a turn of the event loop that only a wait lets come.
+      setImmediate(() => other.exec('COMMIT'))
       const work = async () => ({ result: undefined, closing: [], durable: true })
       await pipelinedTransaction(database, [INSERT], work, { asynchronousCommit })
       expect(handle.prepare('SELECT count(*) AS rows FROM t').get()).toEqual({ rows: 1 })

@@ -111,6 +111,15 @@ describePostgres('operators that the search path hides', (postgres) => {
     await expect((await queued(exact, fill)).runToCompletion()).rejects.toThrow(
       /of type character varying.*> of schema "other" hides that of schema "pg_catalog"/,
     )
+    // Of a type that has its own, one stands before it only when its schema does.
+    const dates = `${OTHER('date')} CREATE TABLE t (k date PRIMARY KEY, x int DEFAULT 0); INSERT INTO t VALUES ('2026-11-29')`
+    const hidden = await fresh(dates, 'other,pg_catalog,public')
+    await expect((await queued(hidden, fill)).runToCompletion()).rejects.toThrow(
+      /of type date.*> of schema "other" hides that of schema "pg_catalog"/,
+    )
+    const behind = await fresh(dates, 'other,public')
+    await runAll(await queued(behind, fill))
+    expect(await ids(behind.pool, untouched)).toEqual([0])
   })
 
   it('refuses none of the ordinary types', async () => {

@@ -11,8 +11,7 @@ export interface PaceKnobs {
   readonly minDuty: number
   /**
    * How long a batch may take while somebody else works on the database, its rests not counted, in ms. Default 20, fast
-   * and gentle 16; on SQLite 2, fast 3: whoever finds the file locked sleeps ever longer, so a lock twice as long is felt
-   * four times.
+   * and gentle 16; on SQLite 2, fast 3: whoever finds the file locked sleeps in steps of 1, 2, 5, 10 ms and more.
    */
   readonly sharedTargetMs: number
   /**
